@@ -3,16 +3,76 @@ namespace Vivarium.Memory;
 /// <summary>One vCPU's part in <see cref="PageRevocation"/>. Called on the vCPU's thread.</summary>
 public sealed class RevocationParticipant
 {
-    internal RevocationParticipant()
+    private readonly PageRevocation _owner;
+    private readonly IPageTagHolder _holder;
+
+    /// <summary>The managed thread that runs the vCPU; 0 while it is parked.</summary>
+    private int _thread;
+    private long _acknowledged;
+
+    internal RevocationParticipant(PageRevocation owner, IPageTagHolder holder)
     {
+        _owner = owner;
+        _holder = holder;
+        _acknowledged = owner.Epoch;
     }
 
-    /// <summary>The vCPU begins to run: waits out an exclusive operation and drops tags that were revoked while it was parked.</summary>
-    public void Enter() => throw new NotImplementedException();
+    internal bool IsRunning => Volatile.Read(ref _thread) != 0;
 
-    /// <summary>The vCPU is parked: it counts as having acknowledged everything.</summary>
-    public void Leave() => throw new NotImplementedException();
+    internal long Acknowledged => Volatile.Read(ref _acknowledged);
+
+    /// <summary>
+    /// The vCPU begins to run, or comes back from a device or another wait: waits out an exclusive operation and drops tags that were
+    /// revoked while it was parked.
+    /// </summary>
+    public void Enter()
+    {
+        var thread = Environment.CurrentManagedThreadId;
+        var wait = default(SpinWait);
+        while (true)
+        {
+            // A full fence: either a revoker sees us running, or we see its epoch.
+            Interlocked.Exchange(ref _thread, thread);
+            if (!_owner.IsHeldByOther(thread))
+            {
+                break;
+            }
+
+            Leave();
+            while (_owner.IsHeldByOther(thread))
+            {
+                wait.SpinOnce(sleep1Threshold: -1);
+            }
+        }
+
+        Acknowledge();
+    }
+
+    /// <summary>The vCPU is parked, or about to block: it counts as having acknowledged everything and uses no tag until <see cref="Enter"/>.</summary>
+    public void Leave() => Volatile.Write(ref _thread, 0);
 
     /// <summary>At an instruction boundary: acknowledges revocations and waits out an exclusive operation.</summary>
-    public void Poll() => throw new NotImplementedException();
+    public void Poll()
+    {
+        Acknowledge();
+        if (_owner.IsHeldByOther(Environment.CurrentManagedThreadId))
+        {
+            Leave();
+            Enter();
+        }
+    }
+
+    internal bool IsRunningOn(int thread) => Volatile.Read(ref _thread) == thread;
+
+    internal void Kick() => _holder.RequestPoll();
+
+    private void Acknowledge()
+    {
+        var epoch = _owner.Epoch;
+        if (epoch != _acknowledged)
+        {
+            _holder.DropTags();
+            Volatile.Write(ref _acknowledged, epoch);
+        }
+    }
 }
