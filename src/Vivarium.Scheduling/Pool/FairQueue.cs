@@ -12,6 +12,7 @@ internal sealed class FairQueue(long sliceNs)
     public const int MaximumLagSlices = 8;
 
     private readonly List<FairEntity> _competitors = [];
+    private double _weights;
 
     /// <summary>The weighted average of virtual times; the last one while nobody competes.</summary>
     public double Average { get; private set; }
@@ -51,10 +52,11 @@ internal sealed class FairQueue(long sliceNs)
         }
 
         Update();
-        var floor = Average - ((double)MaximumLagSlices * sliceNs / entity.Weight);
-        if (entity.IsCompeting && entity.VirtualTime < floor)
+        var excessNs = LagNs(entity) - ((double)MaximumLagSlices * sliceNs);
+        if (entity.IsCompeting && excessNs > 0)
         {
-            entity.VirtualTime = floor;
+            // Moving it moves the average too, by its part of all weights; a lag implies a second competitor, so the divisor is not zero.
+            entity.VirtualTime += excessNs / entity.Weight * _weights / (_weights - entity.Weight);
             StartSlice(entity);
             Update();
         }
@@ -105,13 +107,13 @@ internal sealed class FairQueue(long sliceNs)
         // Relative to one of them: sums of absolute virtual times would lose their low digits in a long run.
         var origin = _competitors[0].VirtualTime;
         double sum = 0;
-        double weights = 0;
+        _weights = 0;
         foreach (var entity in _competitors)
         {
             sum += (entity.VirtualTime - origin) * entity.Weight;
-            weights += entity.Weight;
+            _weights += entity.Weight;
         }
 
-        Average = origin + (sum / weights);
+        Average = origin + (sum / _weights);
     }
 }

@@ -89,8 +89,12 @@ public sealed partial class WorkerPoolScheduler
             machine.RunningCount--;
             var ranNs = vcpu.SpentNs(nowNs);
             vcpu.Completed(exit.Instructions, ranNs);
+            if (!machine.Limit.IsBelowReservation)
+            {
+                _queue.Charge(machine, ranNs);
+            }
+
             machine.Limit.Charge(ranNs);
-            _queue.Charge(machine, ranNs);
             if (exit.Reason == VcpuExitReason.Spinning)
             {
                 _queue.Yield(machine);
@@ -156,6 +160,7 @@ public sealed partial class WorkerPoolScheduler
         return best;
     }
 
+    /// <summary>Reservations go first. What they use is outside the competition, which is about the rest.</summary>
     private bool IsBefore(PooledMachine left, PooledMachine right) =>
         left.Limit.IsBelowReservation != right.Limit.IsBelowReservation
             ? left.Limit.IsBelowReservation
