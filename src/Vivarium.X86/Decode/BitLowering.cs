@@ -38,7 +38,7 @@ internal static unsafe class BitLowering
         return Lower.Sized(i, op, 0, null, &BitTests<TOp, ushort>.ByImmediate, &BitTests<TOp, uint>.ByImmediate, &BitTests<TOp, ulong>.ByImmediate);
     }
 
-    private static bool ThreeOperand(in Instruction i, DecodedOp* op, int registerOperand, int sourceOperand, Handler bytes4, Handler bytes8)
+    private static bool ThreeOperand(in Instruction i, DecodedOp* op, int registerOperand, int sourceOperand, OpHandler bytes4, OpHandler bytes8)
     {
         Lower.Operands(i, op);
         op->Immediate = RegisterMap.General(i.GetOpRegister(registerOperand));

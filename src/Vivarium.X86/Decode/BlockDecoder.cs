@@ -6,7 +6,7 @@ namespace Vivarium.X86;
 internal sealed unsafe class BlockDecoder
 {
     public const int MaxInstructions = 64;
-    private const int MaxInstructionBytes = 15;
+    public const int MaxInstructionBytes = 15;
     private const DecoderOptions Options = DecoderOptions.NoWbnoinvd | DecoderOptions.ForceReservedNop;
     private readonly CpuModel _model;
     private readonly DecoderOptions _options;
@@ -29,14 +29,13 @@ internal sealed unsafe class BlockDecoder
     /// <summary>
     /// Decodes up to <paramref name="maxInstructions"/> instructions from <paramref name="code"/>, which starts at offset
     /// <paramref name="pageOffset"/> of a page, into <paramref name="ops"/> and closes them. The bytes may run on into the next page by up to
-    /// 15. Returns the number of instructions: 0 if the first one is cut off (too few bytes) or too long; see <paramref name="outcome"/>.
+    /// 15. Returns the number of instructions: 0 if the first one is cut off.
     /// </summary>
-    public int Decode(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes, out DecodeOutcome outcome)
+    public int Decode(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes)
     {
         var decoder = (mode & DecodeMode.Code64) != 0 ? _decoder64 : (mode & DecodeMode.Code32) != 0 ? _decoder32 : _decoder16;
         _bytes.Set(code);
         decoder.IP = (ulong)pageOffset;
-        outcome = DecodeOutcome.Complete;
         lengthBytes = 0;
         var count = 0;
         while (count < maxInstructions && pageOffset + lengthBytes < 4096)
@@ -44,7 +43,6 @@ internal sealed unsafe class BlockDecoder
             decoder.Decode(out var instruction);
             if (instruction.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes)
             {
-                outcome = code.Length - lengthBytes >= MaxInstructionBytes ? DecodeOutcome.TooLong : DecodeOutcome.NeedsMoreBytes;
                 break;
             }
 
@@ -58,7 +56,7 @@ internal sealed unsafe class BlockDecoder
             OperandLowering.Initialize(instruction, mode, pageOffset + lengthBytes, op);
             if (!TryLower(instruction, mode, op))
             {
-                Lower.Leave(op, &HintOps.Undefined);
+                Lower.Leave(op, instruction.Length >= MaxInstructionBytes ? &HintOps.TooLong : &HintOps.Undefined);
             }
 
             lengthBytes += instruction.Length;
@@ -134,17 +132,4 @@ internal sealed unsafe class BlockDecoder
 
         public override int ReadByte() => _next < _length ? _buffer[_next++] : -1;
     }
-}
-
-/// <summary>How decoding ended.</summary>
-internal enum DecodeOutcome
-{
-    /// <summary>At the end of a block.</summary>
-    Complete,
-
-    /// <summary>The next instruction is not wholly in the bytes given.</summary>
-    NeedsMoreBytes,
-
-    /// <summary>The next instruction has more than 15 bytes: #GP(0).</summary>
-    TooLong,
 }

@@ -46,7 +46,7 @@ internal static unsafe class BranchLowering
         };
     }
 
-    private static bool ByStackSize(in Instruction i, DecodedOp* op, Handler bytes2, Handler bytes4, Handler bytes8)
+    private static bool ByStackSize(in Instruction i, DecodedOp* op, OpHandler bytes2, OpHandler bytes4, OpHandler bytes8)
     {
         var size = i.Code switch
         {
@@ -105,13 +105,11 @@ internal static unsafe class BranchLowering
         return done;
     }
 
-    private static bool Relative(in Instruction i, DecodeMode mode, DecodedOp* op, Handler handler, OpCode fast = OpCode.CallAndLeave)
+    private static bool Relative(in Instruction i, DecodeMode mode, DecodedOp* op, OpHandler handler, OpCode fast = OpCode.CallAndLeave)
     {
         SetRelative(i, op);
 
-        // Loops keep the address size that the string registers use.
-        op->AddressShift = i.Code.ToString().Contains("RCX", StringComparison.Ordinal) || i.Mnemonic == Mnemonic.Jrcxz ? (byte)0
-            : i.Code.ToString().Contains("ECX", StringComparison.Ordinal) || i.Mnemonic == Mnemonic.Jecxz ? (byte)32 : (byte)48;
+        op->AddressShift = CounterShift(i.Code);
         if (fast != OpCode.CallAndLeave && (mode & DecodeMode.FlatCode) != 0 && (mode & (DecodeMode.Code64 | DecodeMode.Code32)) != 0 && op->Size != 2)
         {
             op->Code = fast;
@@ -121,8 +119,19 @@ internal static unsafe class BranchLowering
         return Lower.Leave(op, handler);
     }
 
+    /// <summary>The counter's width of LOOP and JCXZ, as an address shift.</summary>
+    private static byte CounterShift(Code code) => code switch
+    {
+        Code.Loop_rel8_16_RCX or Code.Loop_rel8_64_RCX or Code.Loope_rel8_16_RCX or Code.Loope_rel8_64_RCX
+            or Code.Loopne_rel8_16_RCX or Code.Loopne_rel8_64_RCX or Code.Jrcxz_rel8_16 or Code.Jrcxz_rel8_64 => 0,
+        Code.Loop_rel8_16_ECX or Code.Loop_rel8_32_ECX or Code.Loop_rel8_64_ECX or Code.Loope_rel8_16_ECX or Code.Loope_rel8_32_ECX
+            or Code.Loope_rel8_64_ECX or Code.Loopne_rel8_16_ECX or Code.Loopne_rel8_32_ECX or Code.Loopne_rel8_64_ECX
+            or Code.Jecxz_rel8_16 or Code.Jecxz_rel8_32 or Code.Jecxz_rel8_64 => 32,
+        _ => 48,
+    };
+
     /// <summary>In 64-bit mode the dispatch switch has the operation itself.</summary>
-    private static bool ByCode(DecodeMode mode, DecodedOp* op, OpCode fast, Handler handler)
+    private static bool ByCode(DecodeMode mode, DecodedOp* op, OpCode fast, OpHandler handler)
     {
         if ((mode & DecodeMode.Code64) != 0 && op->Size == 8)
         {
@@ -158,7 +167,7 @@ internal static unsafe class BranchLowering
         Lower.AsSource(i, op, 0);
     }
 
-    private static bool Far(in Instruction i, DecodedOp* op, Handler direct, Handler indirect)
+    private static bool Far(in Instruction i, DecodedOp* op, OpHandler direct, OpHandler indirect)
     {
         if (i.Op0Kind == OpKind.Memory)
         {

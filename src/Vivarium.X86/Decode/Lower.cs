@@ -6,21 +6,21 @@ namespace Vivarium.X86;
 internal static unsafe class Lower
 {
     /// <summary>Sets the handler. Always true unless there is none.</summary>
-    public static bool Call(DecodedOp* op, Handler handler)
+    public static bool Call(DecodedOp* op, OpHandler handler)
     {
         op->Target = (nint)handler;
         return handler != null;
     }
 
     /// <summary>Sets the handler of an instruction after which mode or flow may differ.</summary>
-    public static bool Leave(DecodedOp* op, Handler handler)
+    public static bool Leave(DecodedOp* op, OpHandler handler)
     {
         op->Code = OpCode.CallAndLeave;
         return Call(op, handler);
     }
 
     /// <summary>Fills the operands and chooses a handler by the size of operand <paramref name="operand"/>.</summary>
-    public static bool Sized(in Instruction i, DecodedOp* op, int operand, Handler bytes1, Handler bytes2, Handler bytes4, Handler bytes8)
+    public static bool Sized(in Instruction i, DecodedOp* op, int operand, OpHandler bytes1, OpHandler bytes2, OpHandler bytes4, OpHandler bytes8)
     {
         Operands(i, op);
         op->Size = (byte)SizeOf(i, operand);

@@ -143,7 +143,7 @@ internal static unsafe class MoveLowering
     private static bool IsAbsolute(in Instruction i) => i.Code is Code.Mov_AL_moffs8 or Code.Mov_AX_moffs16 or Code.Mov_EAX_moffs32 or Code.Mov_RAX_moffs64
         or Code.Mov_moffs8_AL or Code.Mov_moffs16_AX or Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX;
 
-    private static Handler Select(int sizeBytes, Handler bytes1, Handler bytes2, Handler bytes4, Handler bytes8) =>
+    private static OpHandler Select(int sizeBytes, OpHandler bytes1, OpHandler bytes2, OpHandler bytes4, OpHandler bytes8) =>
         sizeBytes switch { 1 => bytes1, 2 => bytes2, 4 => bytes4, _ => bytes8 };
 
     private static bool Exchange(in Instruction i, DecodedOp* op)

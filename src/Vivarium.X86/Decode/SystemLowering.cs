@@ -14,7 +14,7 @@ internal static unsafe class SystemLowering
                 or Mnemonic.Prefetchw or Mnemonic.Prefetch or Mnemonic.Prefetchwt1 or Mnemonic.Prefetchit0 or Mnemonic.Prefetchit1
                 or Mnemonic.Cldemote:
                 return Lower.Call(op, &HintOps.Nop);
-            case Mnemonic.Pause: return Lower.Call(op, &HintOps.Nop);
+            case Mnemonic.Pause: return Lower.Leave(op, &HintOps.Pause);
             case Mnemonic.Lfence or Mnemonic.Sfence: return Lower.Call(op, &HintOps.Nop);
             case Mnemonic.Mfence: return Lower.Call(op, &HintOps.Fence);
             case Mnemonic.Clflush or Mnemonic.Clflushopt or Mnemonic.Clwb: return Lower.Call(op, &HintOps.FlushLine);
@@ -118,21 +118,21 @@ internal static unsafe class SystemLowering
         return Lower.Leave(op, &SelectorOps.LoadFarPointer);
     }
 
-    private static bool Inspect(in Instruction i, DecodedOp* op, Handler handler)
+    private static bool Inspect(in Instruction i, DecodedOp* op, OpHandler handler)
     {
         Lower.Operands(i, op);
         op->Size = (byte)Lower.SizeOf(i, 0);
         return Lower.Call(op, handler);
     }
 
-    private static bool StoreSized(in Instruction i, DecodedOp* op, Handler handler)
+    private static bool StoreSized(in Instruction i, DecodedOp* op, OpHandler handler)
     {
         Lower.Operands(i, op);
         op->Size = (byte)Lower.SizeOf(i, 0);
         return Lower.Call(op, handler);
     }
 
-    private static bool SegmentBase(in Instruction i, DecodedOp* op, X86Segment segment, Handler handler)
+    private static bool SegmentBase(in Instruction i, DecodedOp* op, X86Segment segment, OpHandler handler)
     {
         Lower.Operands(i, op);
         op->Size = (byte)Lower.SizeOf(i, 0);

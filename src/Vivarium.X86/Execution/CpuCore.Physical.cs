@@ -93,8 +93,19 @@ internal sealed unsafe partial class CpuCore
         return (int)Math.Min((ulong)size, 4096 - (gpa & 0xFFF));
     }
 
-    private ulong ReadMmio(ulong gpa, int sizeBytes) =>
-        IsApicPage(gpa) ? LocalApic!.ReadRegister((uint)gpa & 0xFFF, sizeBytes) : MmioPort.ReadMmio(gpa, sizeBytes);
+    /// <summary>Reads a device. The vCPU counts as parked meanwhile, as the bus may wait for the device lock.</summary>
+    public ulong ReadMmio(ulong gpa, int sizeBytes)
+    {
+        if (IsApicPage(gpa))
+        {
+            return LocalApic!.ReadRegister((uint)gpa & 0xFFF, sizeBytes);
+        }
+
+        Revocation?.Leave();
+        var value = MmioPort.ReadMmio(gpa, sizeBytes);
+        Revocation?.Enter();
+        return value;
+    }
 
     private void WriteMmio(ulong gpa, int sizeBytes, ulong value)
     {
@@ -104,7 +115,9 @@ internal sealed unsafe partial class CpuCore
         }
         else
         {
+            Revocation?.Leave();
             MmioPort.WriteMmio(gpa, sizeBytes, value);
+            Revocation?.Enter();
         }
     }
 

@@ -62,6 +62,9 @@ internal sealed unsafe partial class CpuCore : IDisposable
     /// <summary>While an instruction runs alone, stores to code pages go through.</summary>
     public bool RunsAlone { get; set; }
 
+    /// <summary>PAUSE instructions since the counter was last taken.</summary>
+    public int PauseCount { get; set; }
+
     /// <summary>Bumped whenever translations for fetching may have changed.</summary>
     public uint FetchGeneration { get; private set; } = 1;
 
@@ -70,6 +73,9 @@ internal sealed unsafe partial class CpuCore : IDisposable
 
     /// <summary>Takes all posted events.</summary>
     public CpuEvents TakeEvents() => (CpuEvents)Interlocked.Exchange(ref _events, 0);
+
+    /// <summary>Forgets signals from before a reset or restore; what concerns caches stays.</summary>
+    public void ClearSignals() => Interlocked.And(ref _events, (int)(CpuEvents.Poll | CpuEvents.CodeInvalidated | CpuEvents.Stop));
 
     public void Dispose() => Tlb.Dispose();
 

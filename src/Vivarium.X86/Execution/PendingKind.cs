@@ -13,4 +13,7 @@ internal enum PendingKind : byte
 
     /// <summary>It writes to a page that holds translated code: run it alone, from bytes decoded afresh.</summary>
     CodeWrite,
+
+    /// <summary>It stands at a stop address and was not begun.</summary>
+    StopAddress,
 }

@@ -10,8 +10,26 @@ internal static unsafe class ExceptionDispatch
         return TryDeliver(c, c.FaultVector, c.FaultErrorCode);
     }
 
+    /// <summary>Delivers an external interrupt or NMI. False: triple fault.</summary>
+    public static bool TryDeliverExternal(CpuCore c, byte vector)
+    {
+        c.RunsAlone = true;
+        var done = InterruptDelivery.TryDeliver(c, vector, EventKind.External, hasErrorCode: false, 0) || TryDeliverPending(c);
+        c.RunsAlone = false;
+        return done;
+    }
+
     /// <summary>Delivers an exception with RIP where it must be. False: triple fault.</summary>
     public static bool TryDeliver(CpuCore c, ExceptionVector vector, uint errorCode)
+    {
+        // No block runs meanwhile, so frames may be pushed onto pages with translated code.
+        c.RunsAlone = true;
+        var done = TryDeliverUntilTripleFault(c, vector, errorCode);
+        c.RunsAlone = false;
+        return done;
+    }
+
+    private static bool TryDeliverUntilTripleFault(CpuCore c, ExceptionVector vector, uint errorCode)
     {
         if (vector == ExceptionVector.Debug)
         {

@@ -100,6 +100,9 @@ internal unsafe struct CpuState
     /// <summary>NMIs are masked until IRET.</summary>
     public byte NmiMasked;
 
+    /// <summary>An NMI waits to be delivered.</summary>
+    public byte NmiPending;
+
     /// <summary>Debug exceptions that wait for the next boundary, as DR6 bits.</summary>
     public uint PendingDebug;
 

@@ -16,33 +16,33 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         var s = _state;
         switch (index)
         {
-            case Msr.Tsc: value = tsc.Read(); return true;
-            case Msr.TscAdjust: value = s->TscAdjust; return core.Model.Has(CpuFeature.TscAdjust);
-            case Msr.SpecCtrl: value = s->SpecCtrl; return true;
-            case Msr.FeatureControl: value = 1; return true;
-            case Msr.BiosSignId: value = 0; return true;
-            case Msr.MtrrCap: value = MtrrCap; return true;
-            case Msr.ArchCapabilities: value = ArchCapabilities; return true;
-            case Msr.SysenterCs: value = s->SysenterCs; return true;
-            case Msr.SysenterEsp: value = s->SysenterEsp; return true;
-            case Msr.SysenterEip: value = s->SysenterEip; return true;
-            case Msr.McgCap or Msr.McgStatus: value = 0; return true;
-            case Msr.MiscEnable: value = s->MiscEnable; return true;
-            case Msr.DebugCtl: value = 0; return true;
-            case Msr.Pat: value = s->Pat; return true;
-            case Msr.MtrrDefType: value = s->MtrrDefType; return true;
-            case Msr.Efer: value = s->Efer; return true;
-            case Msr.Star: value = s->Star; return true;
-            case Msr.Lstar: value = s->Lstar; return true;
-            case Msr.Cstar: value = s->Cstar; return true;
-            case Msr.Sfmask: value = s->Sfmask; return true;
-            case Msr.FsBase: value = s->Fs.Base; return true;
-            case Msr.GsBase: value = s->Gs.Base; return true;
-            case Msr.KernelGsBase: value = s->KernelGsBase; return true;
-            case Msr.TscAux: value = s->TscAux; return core.Model.Has(CpuFeature.Rdtscp);
+            case MsrIndex.Tsc: value = tsc.Read(); return true;
+            case MsrIndex.TscAdjust: value = s->TscAdjust; return core.Model.Has(CpuFeature.TscAdjust);
+            case MsrIndex.SpecCtrl: value = s->SpecCtrl; return true;
+            case MsrIndex.FeatureControl: value = 1; return true;
+            case MsrIndex.BiosSignId: value = 0; return true;
+            case MsrIndex.MtrrCap: value = MtrrCap; return true;
+            case MsrIndex.ArchCapabilities: value = ArchCapabilities; return true;
+            case MsrIndex.SysenterCs: value = s->SysenterCs; return true;
+            case MsrIndex.SysenterEsp: value = s->SysenterEsp; return true;
+            case MsrIndex.SysenterEip: value = s->SysenterEip; return true;
+            case MsrIndex.McgCap or MsrIndex.McgStatus: value = 0; return true;
+            case MsrIndex.MiscEnable: value = s->MiscEnable; return true;
+            case MsrIndex.DebugCtl: value = 0; return true;
+            case MsrIndex.Pat: value = s->Pat; return true;
+            case MsrIndex.MtrrDefType: value = s->MtrrDefType; return true;
+            case MsrIndex.Efer: value = s->Efer; return true;
+            case MsrIndex.Star: value = s->Star; return true;
+            case MsrIndex.Lstar: value = s->Lstar; return true;
+            case MsrIndex.Cstar: value = s->Cstar; return true;
+            case MsrIndex.Sfmask: value = s->Sfmask; return true;
+            case MsrIndex.FsBase: value = s->Fs.Base; return true;
+            case MsrIndex.GsBase: value = s->Gs.Base; return true;
+            case MsrIndex.KernelGsBase: value = s->KernelGsBase; return true;
+            case MsrIndex.TscAux: value = s->TscAux; return core.Model.Has(CpuFeature.Rdtscp);
         }
 
-        var mtrr = Mtrr.Slot(index);
+        var mtrr = MemoryTypeRanges.Slot(index);
         if (mtrr >= 0)
         {
             value = s->Mtrr[mtrr];
@@ -66,29 +66,29 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         var s = _state;
         switch (index)
         {
-            case Msr.Tsc: tsc.Write(value); return true;
-            case Msr.TscAdjust: tsc.Adjust(value); return core.Model.Has(CpuFeature.TscAdjust);
-            case Msr.SpecCtrl: s->SpecCtrl = value & 7; return (value & ~7UL) == 0;
-            case Msr.PredCmd: return (value & ~1UL) == 0;
-            case Msr.BiosSignId or Msr.McgStatus or Msr.DebugCtl: return true;
-            case Msr.SysenterCs: s->SysenterCs = value; return true;
-            case Msr.SysenterEsp: return SetCanonical(ref s->SysenterEsp, value);
-            case Msr.SysenterEip: return SetCanonical(ref s->SysenterEip, value);
-            case Msr.MiscEnable: s->MiscEnable = value; return true;
-            case Msr.Pat: return Mtrr.TrySetPat(s, value);
-            case Msr.MtrrDefType: s->MtrrDefType = value; return (value & ~0xCFFUL) == 0;
-            case Msr.Efer: return ControlRegisters.TryWriteEfer(core, value);
-            case Msr.Star: s->Star = value; return true;
-            case Msr.Lstar: return SetCanonical(ref s->Lstar, value);
-            case Msr.Cstar: return SetCanonical(ref s->Cstar, value);
-            case Msr.Sfmask: s->Sfmask = (uint)value; return value <= uint.MaxValue;
-            case Msr.FsBase: return SetCanonical(ref s->Fs.Base, value);
-            case Msr.GsBase: return SetCanonical(ref s->Gs.Base, value);
-            case Msr.KernelGsBase: return SetCanonical(ref s->KernelGsBase, value);
-            case Msr.TscAux: s->TscAux = (uint)value; return value <= uint.MaxValue && core.Model.Has(CpuFeature.Rdtscp);
+            case MsrIndex.Tsc: tsc.Write(value); return true;
+            case MsrIndex.TscAdjust: tsc.Adjust(value); return core.Model.Has(CpuFeature.TscAdjust);
+            case MsrIndex.SpecCtrl: s->SpecCtrl = value & 7; return (value & ~7UL) == 0;
+            case MsrIndex.PredCmd: return (value & ~1UL) == 0;
+            case MsrIndex.BiosSignId or MsrIndex.McgStatus or MsrIndex.DebugCtl: return true;
+            case MsrIndex.SysenterCs: s->SysenterCs = value; return true;
+            case MsrIndex.SysenterEsp: return SetCanonical(ref s->SysenterEsp, value);
+            case MsrIndex.SysenterEip: return SetCanonical(ref s->SysenterEip, value);
+            case MsrIndex.MiscEnable: s->MiscEnable = value; return true;
+            case MsrIndex.Pat: return MemoryTypeRanges.TrySetPat(s, value);
+            case MsrIndex.MtrrDefType: s->MtrrDefType = value; return (value & ~0xCFFUL) == 0;
+            case MsrIndex.Efer: return ControlRegisters.TryWriteEfer(core, value);
+            case MsrIndex.Star: s->Star = value; return true;
+            case MsrIndex.Lstar: return SetCanonical(ref s->Lstar, value);
+            case MsrIndex.Cstar: return SetCanonical(ref s->Cstar, value);
+            case MsrIndex.Sfmask: s->Sfmask = (uint)value; return value <= uint.MaxValue;
+            case MsrIndex.FsBase: return SetCanonical(ref s->Fs.Base, value);
+            case MsrIndex.GsBase: return SetCanonical(ref s->Gs.Base, value);
+            case MsrIndex.KernelGsBase: return SetCanonical(ref s->KernelGsBase, value);
+            case MsrIndex.TscAux: s->TscAux = (uint)value; return value <= uint.MaxValue && core.Model.Has(CpuFeature.Rdtscp);
         }
 
-        var mtrr = Mtrr.Slot(index);
+        var mtrr = MemoryTypeRanges.Slot(index);
         if (mtrr >= 0)
         {
             s->Mtrr[mtrr] = value;

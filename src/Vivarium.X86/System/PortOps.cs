@@ -16,16 +16,23 @@ internal static unsafe class PortOps
 
     public static bool OutDx(CpuCore c, DecodedOp* op) => Out(c, op, (ushort)c.State->Gpr[Rdx]);
 
+    /// <summary>Reads a port. The vCPU counts as parked meanwhile, as the bus may wait for the device lock.</summary>
     public static uint Read(CpuCore c, ushort port, int sizeBytes)
     {
         c.NotePortAccess(port, sizeBytes);
-        return c.PortIo.ReadPort(port, sizeBytes);
+        c.Revocation?.Leave();
+        var value = c.PortIo.ReadPort(port, sizeBytes);
+        c.Revocation?.Enter();
+        return value;
     }
 
+    /// <summary>Writes a port.</summary>
     public static void Write(CpuCore c, ushort port, int sizeBytes, uint value)
     {
         c.NotePortAccess(port, sizeBytes);
+        c.Revocation?.Leave();
         c.PortIo.WritePort(port, sizeBytes, value);
+        c.Revocation?.Enter();
     }
 
     /// <summary>In protected mode with CPL above IOPL, and in virtual-8086 mode, the TSS's bitmap decides. Records #GP(0).</summary>

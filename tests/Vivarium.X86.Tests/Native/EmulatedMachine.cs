@@ -14,7 +14,7 @@ internal sealed unsafe class EmulatedMachine : IDisposable
         NativeMemory.Clear(State, (nuint)sizeof(CpuState));
         State->Cr0 = 0x31;
         State->Cr4 = 0x600;
-        Core = new CpuCore(State);
+        Core = new CpuCore(State, new Memory.GuestMemory(), new UnclaimedIo(), new UnclaimedIo(), CpuModel.Max);
     }
 
     public CpuState* State { get; }

@@ -1,0 +1,275 @@
+using Vivarium.Memory;
+
+namespace Vivarium.X86;
+
+/// <summary>From an instruction pointer to a decoded block: fetch translation, lookup, and decoding on a miss.</summary>
+internal sealed unsafe class BlockFinder : IDisposable
+{
+    private const int FetchSlots = 256;
+
+    private readonly CpuCore _core;
+    private readonly BlockDecoder _decoder;
+    private readonly FetchSlot[] _fetch = new FetchSlot[FetchSlots];
+    private readonly DecodedOp[] _scratch = new DecodedOp[BlockDecoder.MaxInstructions + 1];
+    private readonly byte[] _bytes = new byte[2 * BlockDecoder.MaxInstructionBytes];
+    private Block* _alone;
+    private uint _seenFetch;
+    private uint _seenBlocks;
+    private DecodeMode _seenMode;
+    private ulong _seenBase;
+
+    public BlockFinder(CpuCore core)
+    {
+        _core = core;
+        _decoder = new BlockDecoder(core.Model);
+        _alone = (Block*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)(sizeof(Block) + (2 * sizeof(DecodedOp))));
+    }
+
+    /// <summary>The blocks found so far.</summary>
+    public BlockCache Cache { get; } = new();
+
+    /// <summary>Mode for decoding what runs now.</summary>
+    public DecodeMode Mode { get; private set; }
+
+    /// <summary>Changes whenever what was found before for the same address may not hold any more; includes the mode.</summary>
+    public ulong Context { get; private set; } = 1UL << 16;
+
+    /// <summary>Addresses at which the processor stops before executing.</summary>
+    public HashSet<ulong> StopAddresses { get; } = [];
+
+    /// <summary>Recomputes <see cref="Mode"/> and <see cref="Context"/> after anything but straight execution.</summary>
+    public void Refresh()
+    {
+        Mode = CurrentMode();
+        if (_core.FetchGeneration != _seenFetch || Cache.Generation != _seenBlocks)
+        {
+            _seenFetch = _core.FetchGeneration;
+            _seenBlocks = Cache.Generation;
+            Context += 1UL << 16;
+        }
+
+        // Outside flat code the same RIP means another address when CS moved.
+        if ((Mode & DecodeMode.FlatCode) == 0 && _core.State->Cs.Base != _seenBase)
+        {
+            _seenBase = _core.State->Cs.Base;
+            Context += 1UL << 16;
+        }
+
+        if (Mode != _seenMode)
+        {
+            _seenMode = Mode;
+            Context = (Context & ~0xFFFFUL) | (ushort)Mode;
+        }
+    }
+
+    /// <summary>The block at RIP, or null with a fault recorded.</summary>
+    public Block* Find(ulong rip)
+    {
+        if (StopAddresses.Count != 0 && StopAddresses.Contains(rip))
+        {
+            _core.Pending = PendingKind.StopAddress;
+            return null;
+        }
+
+        if (!TryLinear(rip, out var linear) || !TryFetch(linear, out var gpa))
+        {
+            return null;
+        }
+
+        var block = Cache.Find(gpa, Mode);
+        if (block == null)
+        {
+            return Decode(linear, gpa, BlockDecoder.MaxInstructions, cached: true);
+        }
+
+        // A block that runs into the next page is right only if that page is still where it was.
+        if (block->CrossesPage && (!TryFetch(linear + block->LengthBytes - 1, out var end) || (end & ~0xFFFUL) != block->SecondPageGpa))
+        {
+            return _core.Pending != PendingKind.None ? null : Decode(linear, gpa, 1, cached: false);
+        }
+
+        return block;
+    }
+
+    /// <summary>The single instruction at RIP, decoded afresh and not kept; null with a fault recorded. Valid until the next call.</summary>
+    public Block* FindAlone(ulong rip) => TryLinear(rip, out var linear) && TryFetch(linear, out var gpa) ? Decode(linear, gpa, 1, cached: false) : null;
+
+    /// <summary>The linear address of an instruction pointer; #GP(0) beyond the limit or if not canonical.</summary>
+    public bool TryLinear(ulong rip, out ulong linear)
+    {
+        var s = _core.State;
+        if ((Mode & DecodeMode.Code64) != 0)
+        {
+            linear = rip;
+            return (ulong)((long)(rip << 16) >> 16) == rip || _core.RaiseGp();
+        }
+
+        linear = (uint)(s->Cs.Base + rip);
+        return rip <= s->Cs.Limit || _core.RaiseGp();
+    }
+
+    public void Dispose()
+    {
+        Cache.Dispose();
+        System.Runtime.InteropServices.NativeMemory.Free(_alone);
+    }
+
+    private DecodeMode CurrentMode()
+    {
+        var s = _core.State;
+        var mode = s->Cpl == 3 ? DecodeMode.User : DecodeMode.None;
+        if (_core.Is64BitCode)
+        {
+            return mode | DecodeMode.Code64 | DecodeMode.FlatCode | DecodeMode.FlatData;
+        }
+
+        mode |= (s->Cs.Attributes & SegmentRegister.Default32) != 0 ? DecodeMode.Code32 : 0;
+        mode |= _core.IsRealOrVirtual8086 ? DecodeMode.Real : 0;
+        mode |= s->Cs.Base == 0 && s->Cs.Limit == uint.MaxValue ? DecodeMode.FlatCode : 0;
+        mode |= IsFlatData(s->Ds) && IsFlatData(s->Es) && IsFlatData(s->Ss) ? DecodeMode.FlatData : 0;
+        return mode;
+    }
+
+    /// <summary>Base 0, limit 4 GiB, writable, expand-up, 32-bit.</summary>
+    private static bool IsFlatData(in SegmentRegister register)
+    {
+        const uint Relevant = SegmentRegister.Unusable | SegmentRegister.Default32 | SegmentRegister.Present | SegmentRegister.CodeOrData | 0xE;
+        const uint Flat = SegmentRegister.Default32 | SegmentRegister.Present | SegmentRegister.CodeOrData | 2;
+        return register.Base == 0 && register.Limit == uint.MaxValue && (register.Attributes & Relevant) == Flat;
+    }
+
+    private bool TryFetch(ulong linear, out ulong gpa)
+    {
+        ref var slot = ref _fetch[(linear >> 12) & (FetchSlots - 1)];
+        if (slot.Context == Context && slot.Page == linear >> 12)
+        {
+            gpa = slot.GpaPage | (linear & 0xFFF);
+            return true;
+        }
+
+        if (!_core.TryTranslateFetch(linear, out gpa))
+        {
+            return false;
+        }
+
+        slot = new FetchSlot { Context = Context, Page = linear >> 12, GpaPage = gpa & ~0xFFFUL };
+        return true;
+    }
+
+    private Block* Decode(ulong linear, ulong gpa, int maxInstructions, bool cached)
+    {
+        var offset = (int)(gpa & 0xFFF);
+        cached = cached && MarkCode(gpa);
+        var page = _core.Memory.GetReadPage(gpa);
+        fixed (DecodedOp* ops = _scratch)
+        {
+            var secondPage = 0UL;
+            var count = 0;
+            int length = 0;
+            if (page != null)
+            {
+                // SAFETY: the page is memory until the next boundary, and the span ends with it.
+                count = _decoder.Decode(new ReadOnlySpan<byte>(page + offset, 4096 - offset), offset, Mode, LimitInstructions(linear, maxInstructions), ops, out length);
+            }
+            else
+            {
+                cached = false;
+            }
+
+            if (count == 0 && !TryDecodeAcross(linear, gpa, page, ops, ref cached, out secondPage, out length))
+            {
+                return null;
+            }
+
+            count = Math.Max(count, 1);
+            var block = cached ? Cache.Allocate(count + 1) : _alone;
+            *block = new Block
+            {
+                Gpa = gpa,
+                Mode = Mode,
+                PageOffset = (ushort)offset,
+                LengthBytes = (ushort)length,
+                Count = (byte)count,
+                CrossesPage = secondPage != 0,
+                SecondPageGpa = secondPage,
+            };
+            new ReadOnlySpan<DecodedOp>(ops, count + 1).CopyTo(new Span<DecodedOp>(Block.Ops(block), count + 1));
+            if (cached)
+            {
+                Cache.Add(block);
+            }
+
+            return block;
+        }
+    }
+
+    /// <summary>Near the end of a code segment, and while stop addresses are set, blocks are single instructions.</summary>
+    private int LimitInstructions(ulong linear, int maxInstructions)
+    {
+        var s = _core.State;
+        var nearLimit = (Mode & DecodeMode.FlatCode) == 0 && linear - s->Cs.Base + (BlockDecoder.MaxInstructions * BlockDecoder.MaxInstructionBytes) > s->Cs.Limit;
+        return nearLimit || StopAddresses.Count != 0 ? 1 : maxInstructions;
+    }
+
+    /// <summary>Decodes one instruction that crosses into the next page, or that is fetched from a device.</summary>
+    private bool TryDecodeAcross(ulong linear, ulong gpa, byte* page, DecodedOp* ops, ref bool cached, out ulong secondPage, out int length)
+    {
+        length = 0;
+        secondPage = 0;
+        var first = Math.Min(BlockDecoder.MaxInstructionBytes, 4096 - (int)(gpa & 0xFFF));
+        Copy(gpa, page, _bytes.AsSpan(0, first));
+        var total = first;
+        if (first < BlockDecoder.MaxInstructionBytes)
+        {
+            // The first bytes alone may be an instruction already (from a device); only ask for the next page if not.
+            if (_decoder.Decode(_bytes.AsSpan(0, first), (int)(gpa & 0xFFF), Mode, 1, ops, out length) == 1)
+            {
+                return true;
+            }
+
+            var next = (linear & ~0xFFFUL) + 4096;
+            if (!TryFetch((Mode & DecodeMode.Code64) != 0 ? next : (uint)next, out var nextGpa))
+            {
+                return false;
+            }
+
+            secondPage = nextGpa & ~0xFFFUL;
+            cached = cached && MarkCode(nextGpa);
+            var nextPage = _core.Memory.GetReadPage(nextGpa);
+            cached &= nextPage != null;
+            Copy(nextGpa, nextPage, _bytes.AsSpan(first, BlockDecoder.MaxInstructionBytes - first));
+            total = BlockDecoder.MaxInstructionBytes;
+        }
+
+        return _decoder.Decode(_bytes.AsSpan(0, total), (int)(gpa & 0xFFF), Mode, 1, ops, out length) == 1 || _core.RaiseGp();
+    }
+
+    private void Copy(ulong gpa, byte* page, Span<byte> destination)
+    {
+        for (var i = 0; i < destination.Length; i++)
+        {
+            destination[i] = page != null ? page[(gpa + (ulong)i) & 0xFFF] : (byte)_core.ReadMmio(gpa + (ulong)i, 1);
+        }
+    }
+
+    /// <summary>Marks the page as code before its bytes are read, so that every later write is seen. Always true.</summary>
+    private bool MarkCode(ulong gpa)
+    {
+        var isNew = _core.Memory.MarkCode(gpa);
+        if (isNew || !Cache.HasPage(gpa))
+        {
+            // Another vCPU that marked it may not have its acknowledgements yet, so every vCPU asks once.
+            _core.Memory.Revocation.Revoke(_core.Revocation);
+        }
+
+        return true;
+    }
+
+    /// <summary>One page's fetch translation.</summary>
+    private struct FetchSlot
+    {
+        public ulong Context;
+        public ulong Page;
+        public ulong GpaPage;
+    }
+}

@@ -1,0 +1,362 @@
+namespace Vivarium.X86;
+
+/// <summary>Executes decoded blocks: a dense switch over decoded operations, chained without leaving the method.</summary>
+internal sealed unsafe class Interpreter : IDisposable
+{
+    private const int JumpCacheSize = 4096;
+
+    private readonly CpuCore _core;
+    private readonly JumpCacheEntry[] _jumpCache = GC.AllocateArray<JumpCacheEntry>(JumpCacheSize, pinned: true);
+    private readonly JumpCacheEntry* _jumps;
+
+    public Interpreter(CpuCore core)
+    {
+        _core = core;
+        Finder = new BlockFinder(core);
+
+        // SAFETY: the array is pinned for life.
+        _jumps = (JumpCacheEntry*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _jumpCache[0]);
+    }
+
+    public BlockFinder Finder { get; }
+
+    /// <summary>
+    /// Runs from RIP until the budget is used up, an event is posted, an instruction did not complete (see <see cref="CpuCore.Pending"/>), or
+    /// one that may change mode or flow ended. At least one block runs. Returns the budget that is left.
+    /// </summary>
+    public long Execute(long budget)
+    {
+        Finder.Refresh();
+        var block = Lookup(_core.State->Rip, Finder.Context);
+        return block == null ? budget : Execute(block, budget);
+    }
+
+    /// <summary>Runs one instruction from bytes decoded afresh; stores to code pages go through.</summary>
+    public long ExecuteAlone(long budget)
+    {
+        Finder.Refresh();
+        var block = Finder.FindAlone(_core.State->Rip);
+        if (block == null)
+        {
+            return budget;
+        }
+
+        _core.RunsAlone = true;
+        var left = Execute(block, 0);
+        _core.RunsAlone = false;
+        return budget + left;
+    }
+
+    public void Dispose() => Finder.Dispose();
+
+    private Block* Lookup(ulong rip, ulong context)
+    {
+        var entry = _jumps + JumpSlot(rip);
+        if (entry->Rip == rip && entry->Context == context)
+        {
+            return entry->Block;
+        }
+
+        var block = Finder.Find(rip);
+
+        // Decoding may have emptied the cache and so changed the context.
+        if (block != null && Finder.Cache.Find(block->Gpa, block->Mode) == block)
+        {
+            Finder.Refresh();
+            *entry = new JumpCacheEntry { Rip = rip, Context = Finder.Context, Block = block };
+        }
+
+        return block;
+    }
+
+    private static int JumpSlot(ulong rip) => (int)((rip ^ (rip >> 12)) & (JumpCacheSize - 1));
+
+    private long Execute(Block* block, long budget)
+    {
+        var c = _core;
+        var s = c.State;
+        var context = Finder.Context;
+        var rip = s->Rip;
+
+    Enter:
+        s->RipPage = rip - block->PageOffset;
+    EnterSamePage:
+        budget -= block->Count;
+        var op = Block.Ops(block);
+        while (true)
+        {
+            switch (op->Code)
+            {
+                case OpCode.Call:
+                    if (!((OpHandler)op->Target)(c, op))
+                    {
+                        goto Stop;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.CallAndLeave:
+                    s->Rip = c.NextInstructionPointer(op);
+                    if (!((OpHandler)op->Target)(c, op))
+                    {
+                        goto Stop;
+                    }
+
+                    return budget;
+                case OpCode.EndOfBlock:
+                    rip = c.MaskIp(s->RipPage + op->PageOffset);
+                    goto Far;
+                case OpCode.Jump:
+                    goto Taken;
+                case OpCode.CallNear:
+                    if (!c.TryPush<ulong>(s->RipPage + op->PageOffset + op->Length))
+                    {
+                        goto Stop;
+                    }
+
+                    goto Taken;
+                case OpCode.ReturnNear:
+                    {
+                        var stack = s->Gpr[4];
+                        if (!c.TryRead<ulong>(stack, (int)X86Segment.Ss, out rip))
+                        {
+                            goto Stop;
+                        }
+
+                        if ((ulong)((long)(rip << 16) >> 16) != rip)
+                        {
+                            c.RaiseGp();
+                            goto Stop;
+                        }
+
+                        s->Gpr[4] = stack + 8 + (ulong)op->Immediate;
+                        goto Far;
+                    }
+
+                case OpCode.JumpIndirect:
+                case OpCode.CallNearIndirect:
+                    if (!Operand<ulong>.TryGetSource(c, op, out rip))
+                    {
+                        goto Stop;
+                    }
+
+                    if ((ulong)((long)(rip << 16) >> 16) != rip)
+                    {
+                        c.RaiseGp();
+                        goto Stop;
+                    }
+
+                    if (op->Code == OpCode.CallNearIndirect && !c.TryPush<ulong>(s->RipPage + op->PageOffset + op->Length))
+                    {
+                        goto Stop;
+                    }
+
+                    goto Far;
+                case OpCode.JumpO:
+                    if (LazyFlags.Overflow(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNo:
+                    if (!LazyFlags.Overflow(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpB:
+                    if (LazyFlags.Carry(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNb:
+                    if (!LazyFlags.Carry(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpZ:
+                    if (LazyFlags.Zero(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNz:
+                    if (!LazyFlags.Zero(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpBe:
+                    if (LazyFlags.Carry(s) || LazyFlags.Zero(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNbe:
+                    if (!LazyFlags.Carry(s) && !LazyFlags.Zero(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpS:
+                    if (LazyFlags.Sign(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNs:
+                    if (!LazyFlags.Sign(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpP:
+                    if (LazyFlags.Parity(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNp:
+                    if (!LazyFlags.Parity(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpL:
+                    if (LazyFlags.Less(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNl:
+                    if (!LazyFlags.Less(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpLe:
+                    if (LazyFlags.Less(s) || LazyFlags.Zero(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                case OpCode.JumpNle:
+                    if (!LazyFlags.Less(s) && !LazyFlags.Zero(s))
+                    {
+                        goto Taken;
+                    }
+
+                    op++;
+                    continue;
+                default:
+                    throw new InvalidOperationException($"The decoder made an operation that the interpreter does not know: {op->Code}.");
+            }
+
+        Taken:
+            // What of the block a taken jump leaves out was counted on entry.
+            budget += op->Code >= OpCode.JumpO ? op->Reg1 : 0;
+            if (op->Target != 0)
+            {
+                block = (Block*)op->Target;
+                if (c.HasEvents || budget <= 0)
+                {
+                    s->Rip = c.MaskIp(s->RipPage + block->PageOffset);
+                    return budget;
+                }
+
+                goto EnterSamePage;
+            }
+
+            rip = BranchOps.RelativeTarget(s, op);
+            if (((rip - s->RipPage) & ~0xFFFUL) == 0 && !c.RunsAlone)
+            {
+                s->Rip = rip;
+                if (c.HasEvents || budget <= 0)
+                {
+                    return budget;
+                }
+
+                block = Lookup(rip, context);
+                if (block == null || Finder.Context != context)
+                {
+                    return budget;
+                }
+
+                if (!block->CrossesPage && Finder.Cache.Find(block->Gpa, block->Mode) == block)
+                {
+                    op->Target = (nint)block;
+                }
+
+                goto Enter;
+            }
+
+        Far:
+            s->Rip = rip;
+            if (c.HasEvents || budget <= 0)
+            {
+                return budget;
+            }
+
+            var entry = _jumps + JumpSlot(rip);
+            if (entry->Rip == rip && entry->Context == context)
+            {
+                block = entry->Block;
+                goto Enter;
+            }
+
+            block = Lookup(rip, context);
+            if (block == null || Finder.Context != context)
+            {
+                // A fetch fault, or the cache was emptied and the block may be gone with it.
+                return budget;
+            }
+
+            goto Enter;
+
+        Stop:
+            // The instruction did not complete: it and those after it do not count.
+            s->Rip = c.InstructionPointer(op);
+            return budget + block->Count - (op - Block.Ops(block));
+        }
+    }
+
+    /// <summary>Where an address led last time.</summary>
+    private struct JumpCacheEntry
+    {
+        public ulong Rip;
+        public ulong Context;
+        public Block* Block;
+    }
+}

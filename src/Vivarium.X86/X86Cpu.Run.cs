@@ -1,0 +1,242 @@
+using System.Collections.Concurrent;
+
+namespace Vivarium.X86;
+
+/// <content>The run loop: between blocks it looks at events, interrupts and traps in their order (Intel SDM Vol. 3A §6.9).</content>
+public sealed unsafe partial class X86Cpu
+{
+    /// <summary>PAUSE instructions in one call of Run after which the guest is taken to spin.</summary>
+    private const int SpinPauses = 256;
+
+    private readonly ConcurrentQueue<ulong> _invalidated = new();
+    private bool _resumesAtStop;
+
+    /// <inheritdoc/>
+    public bool HasWork => _core.HasEvents || _state->Activity == ActivityState.Active || (_state->Activity == ActivityState.Halted && InterruptIsDeliverable);
+
+    private bool InterruptIsDeliverable => (_state->FlagSystem & Rflags.If) != 0 && _core.LocalApic is { HasPendingInterrupt: true };
+
+    /// <inheritdoc/>
+    public VcpuExit Run(long instructionBudget)
+    {
+        _revocation.Enter();
+        _core.PauseCount = 0;
+        var left = instructionBudget;
+        var before = _state->InstructionCount;
+        var reason = RunUntilExit(ref left);
+        _revocation.Leave();
+        return new VcpuExit(reason, (long)(_state->InstructionCount - before));
+    }
+
+    /// <inheritdoc/>
+    public void RequestStop() => _core.Post(CpuEvents.Stop);
+
+    /// <inheritdoc/>
+    public void RequestPoll() => _core.Post(CpuEvents.Poll);
+
+    /// <inheritdoc/>
+    public void DropTags() => _core.Tlb.Flush(keepGlobal: false);
+
+    /// <inheritdoc/>
+    public void OnCodePageInvalidated(ulong pageGpa)
+    {
+        _invalidated.Enqueue(pageGpa);
+        _core.Post(CpuEvents.CodeInvalidated);
+    }
+
+    private VcpuExitReason RunUntilExit(ref long left)
+    {
+        while (true)
+        {
+            if (_core.HasEvents && HandleEvents())
+            {
+                return VcpuExitReason.Stopped;
+            }
+
+            if (_state->Activity != ActivityState.Active && !TryWake())
+            {
+                return _state->Activity == ActivityState.Shutdown ? VcpuExitReason.Shutdown : VcpuExitReason.Halted;
+            }
+
+            if (left <= 0)
+            {
+                return VcpuExitReason.Budget;
+            }
+
+            if (_core.PauseCount >= SpinPauses)
+            {
+                return VcpuExitReason.Spinning;
+            }
+
+            // A shadow holds interrupts and debug traps off for one instruction; a block is as good as one, as it is short.
+            var shadow = _state->InterruptShadow != 0;
+            _state->InterruptShadow = 0;
+            if (!shadow && !DeliverWaiting())
+            {
+                _state->Activity = ActivityState.Shutdown;
+                continue;
+            }
+
+            if (_state->Activity == ActivityState.Active && !Step(shadow, ref left))
+            {
+                return VcpuExitReason.Debug;
+            }
+        }
+    }
+
+    /// <summary>Executes some blocks, or one instruction alone, and delivers what it raised. False: a stop address was reached.</summary>
+    private bool Step(bool shadow, ref long left)
+    {
+        var before = left;
+        var alone = (_state->FlagSystem & Rflags.Tf) != 0 || _core.HasBreakpoints || _resumesAtStop;
+        _resumesAtStop = false;
+        left = alone ? StepAlone(left) : _interpreter.Execute(shadow ? 0 : left) + (shadow ? left : 0);
+        if (_core.Pending == PendingKind.CodeWrite)
+        {
+            _core.Pending = PendingKind.None;
+            left = _interpreter.ExecuteAlone(left);
+        }
+
+        _state->InstructionCount += (ulong)(before - left);
+        switch (_core.Pending)
+        {
+            case PendingKind.Fault:
+                // Not an instruction, but it uses up the budget: a guest may fault forever.
+                left--;
+                if (!ExceptionDispatch.TryDeliverPending(_core))
+                {
+                    _state->Activity = ActivityState.Shutdown;
+                }
+
+                break;
+            case PendingKind.StopAddress:
+                _core.Pending = PendingKind.None;
+                _resumesAtStop = true;
+                return false;
+        }
+
+        _core.Pending = PendingKind.None;
+        return true;
+    }
+
+    /// <summary>One instruction under TF or breakpoints: instruction breakpoints before it, the single-step trap after it.</summary>
+    private long StepAlone(long left)
+    {
+        var flags = _state->FlagSystem;
+        if (_core.HasBreakpoints && (flags & Rflags.Rf) == 0 && !_interpreter.Finder.StopAddresses.Contains(_state->Rip))
+        {
+            _interpreter.Finder.Refresh();
+            if (_interpreter.Finder.TryLinear(_state->Rip, out var linear) && _core.InstructionBreakpoints(linear) is var hits && hits != 0)
+            {
+                _state->Dr[6] = (_state->Dr[6] & ~0xFUL) | hits;
+                _state->FlagSystem |= Rflags.Rf;
+                _core.Raise(ExceptionVector.Debug);
+                return left;
+            }
+
+            _core.Pending = PendingKind.None;
+        }
+
+        _state->FlagSystem &= ~Rflags.Rf;
+        left = _interpreter.ExecuteAlone(left);
+        var completed = _core.Pending is PendingKind.None or PendingKind.Restart;
+        if (completed && (flags & Rflags.Tf) != 0)
+        {
+            _state->PendingDebug |= 1 << 14;
+        }
+        else if (!completed)
+        {
+            _state->FlagSystem |= flags & Rflags.Rf;
+        }
+
+        return left;
+    }
+
+    /// <summary>Debug traps, NMI, then external interrupts. False: triple fault.</summary>
+    private bool DeliverWaiting()
+    {
+        if (_state->PendingDebug != 0)
+        {
+            _state->Dr[6] = (_state->Dr[6] & ~0xFUL) | _state->PendingDebug;
+            _state->PendingDebug = 0;
+            if (!ExceptionDispatch.TryDeliver(_core, ExceptionVector.Debug, 0))
+            {
+                return false;
+            }
+        }
+
+        if (_state->NmiPending != 0 && _state->NmiMasked == 0)
+        {
+            _state->NmiPending = 0;
+            _state->NmiMasked = 1;
+            return DeliverExternal((byte)ExceptionVector.Nmi);
+        }
+
+        if (InterruptIsDeliverable)
+        {
+            _revocation.Leave();
+            var vector = _core.LocalApic!.AcknowledgeInterrupt();
+            _revocation.Enter();
+            if (vector >= 0)
+            {
+                return DeliverExternal((byte)vector);
+            }
+        }
+
+        return true;
+    }
+
+    private bool DeliverExternal(byte vector) => ExceptionDispatch.TryDeliverExternal(_core, vector);
+
+    /// <summary>Whether something ends the halt.</summary>
+    private bool TryWake()
+    {
+        if (_state->Activity != ActivityState.Halted || (!InterruptIsDeliverable && !(_state->NmiPending != 0 && _state->NmiMasked == 0)))
+        {
+            return false;
+        }
+
+        _state->Activity = ActivityState.Active;
+        return true;
+    }
+
+    /// <summary>Handles posted events. True: leave Run.</summary>
+    private bool HandleEvents()
+    {
+        var events = _core.TakeEvents();
+        if ((events & CpuEvents.Poll) != 0)
+        {
+            _revocation.Poll();
+        }
+
+        if ((events & CpuEvents.CodeInvalidated) != 0)
+        {
+            while (_invalidated.TryDequeue(out var page))
+            {
+                _interpreter.Finder.Cache.Invalidate(page);
+            }
+        }
+
+        if ((events & CpuEvents.Init) != 0)
+        {
+            ResetByInit();
+        }
+
+        if ((events & CpuEvents.Startup) != 0)
+        {
+            Startup();
+        }
+
+        if ((events & CpuEvents.Nmi) != 0)
+        {
+            _state->NmiPending = 1;
+        }
+
+        if ((events & CpuEvents.Kick) != 0 && _state->Activity == ActivityState.Halted)
+        {
+            _state->Activity = ActivityState.Active;
+        }
+
+        return (events & CpuEvents.Stop) != 0;
+    }
+}

@@ -1,0 +1,198 @@
+using System.Runtime.InteropServices;
+using Vivarium.Memory;
+
+namespace Vivarium.X86;
+
+/// <summary>
+/// An x86-64 processor: registers, memory management, exceptions and an interpreter. It owns no thread; see <see cref="IVcpu"/>.
+/// Members are for the thread that runs it, or for any while it is parked, unless said otherwise.
+/// </summary>
+public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPageTagHolder, ICodePageListener, IDisposable
+{
+    private readonly CpuState* _state;
+    private readonly CpuCore _core;
+    private readonly Interpreter _interpreter;
+    private readonly RevocationParticipant _revocation;
+    private readonly TimeStampCounter _tsc;
+    private readonly X86CpuOptions _options;
+
+    /// <summary>Builds a processor and resets it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A number in <paramref name="options"/> is out of its range.</exception>
+    public X86Cpu(X86CpuOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Index);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.CpuCount, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CpuCount, 255);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.TscFrequencyHz, 1_000_000UL);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.TscFrequencyHz, 10_000_000_000UL);
+        _options = options;
+        Index = options.Index;
+
+        // SAFETY: freed in Dispose; nothing keeps the pointer longer than the objects built here.
+        _state = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
+        *_state = default;
+        var unclaimed = new UnclaimedIo();
+        _core = new CpuCore(_state, options.Memory, options.PortIo ?? unclaimed, options.MmioPort ?? unclaimed, options.Model)
+        {
+            FerrChanged = options.FerrChanged,
+        };
+        _tsc = new TimeStampCounter(_state, options.Clock ?? new InstructionClock(_state), options.TscFrequencyHz);
+        _core.Services = new CpuServices
+        {
+            Msrs = new ModelSpecificRegisters(_core, options.MsrHandlers, _tsc),
+            Tsc = _tsc,
+            Cpuid = new CpuidOptions(options.Model, options.CpuCount, (long)options.TscFrequencyHz, options.HypervisorFeatures),
+            Entropy = options.Entropy ?? new HostEntropy(),
+            Hypercalls = options.Hypercalls,
+        };
+        _revocation = options.Memory.Revocation.Register(this);
+        _core.Revocation = _revocation;
+        _interpreter = new Interpreter(_core);
+        options.Memory.AddCodeListener(this);
+        Reset();
+    }
+
+    /// <inheritdoc/>
+    public int Index { get; }
+
+    /// <inheritdoc/>
+    public IVcpuWaker? Waker { get; set; }
+
+    /// <summary>The local APIC. Set once, before the first run.</summary>
+    public ILocalApic? LocalApic
+    {
+        get => _core.LocalApic;
+        set => _core.LocalApic = value;
+    }
+
+    /// <summary>The time-stamp counter, for the local APIC's deadline timer and paravirtual clocks.</summary>
+    public ITscSource Tsc => _tsc;
+
+    /// <summary>The CPU model.</summary>
+    public CpuModel Model => _options.Model;
+
+    /// <summary>Instructions completed since reset. Exact while parked.</summary>
+    public ulong InstructionCount => _state->InstructionCount;
+
+    /// <summary>Current privilege level, 0 to 3.</summary>
+    public int Cpl => (int)_state->Cpl;
+
+    /// <summary>Whether address line 20 reaches memory. Default true. Set while the processor is parked or from its own device accesses.</summary>
+    public bool A20Enabled
+    {
+        get => (_core.AddressMask & (1 << 20)) != 0;
+        set
+        {
+            var mask = value ? PageEntry.PhysicalMask : PageEntry.PhysicalMask & ~(1UL << 20);
+            if (mask != _core.AddressMask)
+            {
+                _core.AddressMask = mask;
+                _core.FlushTlb();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Reads or writes a register. Writing CR0, CR3, CR4 or EFER makes the change as MOV would, without its checks: the caller
+    /// answers for a state that makes sense.
+    /// </summary>
+    public ulong this[X86Register register]
+    {
+        get => register switch
+        {
+            <= X86Register.R15 and >= X86Register.Rax => _state->Gpr[(int)register],
+            X86Register.Rip => _state->Rip,
+            X86Register.Rflags => LazyFlags.GetAll(_state),
+            X86Register.Cr0 => _state->Cr0,
+            X86Register.Cr2 => _state->Cr2,
+            X86Register.Cr3 => _state->Cr3,
+            X86Register.Cr4 => _state->Cr4,
+            X86Register.Efer => _state->Efer,
+            X86Register.GdtBase => _state->GdtBase,
+            X86Register.GdtLimit => _state->GdtLimit,
+            X86Register.IdtBase => _state->IdtBase,
+            X86Register.IdtLimit => _state->IdtLimit,
+            _ => throw new ArgumentOutOfRangeException(nameof(register), register, "There is no such register."),
+        };
+        set
+        {
+            switch (register)
+            {
+                case <= X86Register.R15 and >= X86Register.Rax: _state->Gpr[(int)register] = value; break;
+                case X86Register.Rip: _state->Rip = value; break;
+                case X86Register.Rflags: LazyFlags.SetAll(_state, value); break;
+                case X86Register.Cr0: _state->Cr0 = value; break;
+                case X86Register.Cr2: _state->Cr2 = value; break;
+                case X86Register.Cr3: _state->Cr3 = value; break;
+                case X86Register.Cr4: _state->Cr4 = value; break;
+                case X86Register.Efer: _state->Efer = value; break;
+                case X86Register.GdtBase: _state->GdtBase = value; break;
+                case X86Register.GdtLimit: _state->GdtLimit = (ushort)value; break;
+                case X86Register.IdtBase: _state->IdtBase = value; break;
+                case X86Register.IdtLimit: _state->IdtLimit = (ushort)value; break;
+                default: throw new ArgumentOutOfRangeException(nameof(register), register, "There is no such register.");
+            }
+
+            if (register >= X86Register.Rflags)
+            {
+                _core.FlushTlb();
+                _core.UpdateMode();
+            }
+        }
+    }
+
+    /// <summary>Sets a segment register with its hidden part.</summary>
+    /// <param name="segment">Which one; setting CS also sets CPL to its DPL.</param>
+    /// <param name="selector">The visible selector.</param>
+    /// <param name="baseAddress">Linear address of offset 0.</param>
+    /// <param name="limit">Last valid offset in bytes.</param>
+    /// <param name="accessRights">Type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15, unusable 16 (Intel SDM Vol. 3C §25.4.1).</param>
+    public void SetSegment(X86Segment segment, ushort selector, ulong baseAddress, uint limit, uint accessRights)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((int)segment, (int)X86Segment.Tr);
+        _core.Segment((int)segment) = new SegmentRegister { Selector = selector, Base = baseAddress, Limit = limit, Attributes = accessRights };
+        if (segment == X86Segment.Cs)
+        {
+            _state->Cpl = (accessRights >> 5) & 3;
+        }
+
+        _core.UpdateMode();
+    }
+
+    /// <summary>The selector and base of a segment register.</summary>
+    public (ushort Selector, ulong Base) GetSegment(X86Segment segment)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((int)segment, (int)X86Segment.Tr);
+        ref var register = ref _core.Segment((int)segment);
+        return (register.Selector, register.Base);
+    }
+
+    /// <summary>Makes <see cref="Run"/> return <see cref="VcpuExitReason.Debug"/> before it executes the instruction at <paramref name="rip"/>.</summary>
+    public void AddStopAddress(ulong rip)
+    {
+        if (_interpreter.Finder.StopAddresses.Add(rip))
+        {
+            _interpreter.Finder.Cache.Clear();
+        }
+    }
+
+    /// <summary>Removes a stop address; unknown ones are ignored.</summary>
+    public void RemoveStopAddress(ulong rip)
+    {
+        if (_interpreter.Finder.StopAddresses.Remove(rip))
+        {
+            _interpreter.Finder.Cache.Clear();
+        }
+    }
+
+    /// <summary>Frees the processor. It must be parked.</summary>
+    public void Dispose()
+    {
+        _options.Memory.RemoveCodeListener(this);
+        _options.Memory.Revocation.Unregister(_revocation);
+        _interpreter.Dispose();
+        _core.Dispose();
+        NativeMemory.AlignedFree(_state);
+    }
+}
