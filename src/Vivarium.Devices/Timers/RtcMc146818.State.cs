@@ -38,12 +38,14 @@ public sealed partial class RtcMc146818
         _index = (byte)reader.ReadInt32(2, 0, 127);
         IsNmiMasked = reader.ReadBoolean(3);
         _offsetNs = reader.ReadInt64(4);
-        _settledSecond = reader.ReadTime(5);
-        _settledPeriod = reader.ReadTime(6);
         if (_offsetNs is > MaximumOffsetNs or < -MaximumOffsetNs || CalendarNs < 0)
         {
             throw reader.Invalid(4);
         }
+
+        // What was looked at lies in the past: the next look is planned from it.
+        _settledSecond = Math.Min(reader.ReadTime(5), CalendarNs / RtcCalendar.NsPerSecond);
+        _settledPeriod = Math.Min(reader.ReadTime(6), CurrentPeriod());
 
         Settle();
     }
