@@ -38,8 +38,9 @@ internal static unsafe class X87Memory
             value = FloatNaN.Propagate(value, ref status);
         }
 
+        // An unmasked denormal exception does not prevent a load.
         status.NoteDenormal(value);
-        if (X87Unit.Accept(state, status) == 0)
+        if ((X87Unit.Accept(state, status) & FloatFlags.Invalid) == 0)
         {
             X87Unit.Push(state, Float80.Pack(value));
         }
@@ -60,7 +61,15 @@ internal static unsafe class X87Memory
 
         var value = X87Unit.Register(state, 0)->Unpack();
         value.Denormal = false;
-        return Pack<T>(FloatConvert.Convert(value, typeof(T) == typeof(double) ? FloatFormat.Binary64 : FloatFormat.Binary32, ref status));
+        var result = FloatConvert.Convert(value, typeof(T) == typeof(double) ? FloatFormat.Binary64 : FloatFormat.Binary32, ref status);
+        if (!MayStore(status))
+        {
+            // Without a result there is no rounding to report.
+            status.Flags &= ~FloatFlags.Precision;
+            status.RoundedUp = false;
+        }
+
+        return Pack<T>(result);
     }
 
     /// <summary>Rounds ST(0) to an integer for FIST and FISTTP, likewise.</summary>
