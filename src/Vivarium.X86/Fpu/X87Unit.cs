@@ -36,23 +36,18 @@ internal static unsafe class X87Unit
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool CheckPending(CpuCore core) => (core.State->Fsw & ErrorSummary) == 0 || ReportPending(core);
 
-    /// <summary>Remembers the last non-control instruction (FIP, FOP and, with memory, FDP).</summary>
+    /// <summary>Remembers the last non-control instruction: FIP, FOP (which the lowering left in the immediate) and, with memory, FDP.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Note(CpuCore core, DecodedOp* op)
     {
         var state = core.State;
         state->Fip = core.InstructionPointer(op);
-        state->Fop = op->FpuOpcode();
-        state->Fcs = 0;
+        state->Fop = (ushort)op->Immediate;
         if (op->HasMemory)
         {
             state->Fdp = core.EffectiveAddress(op);
-            state->Fds = 0;
         }
     }
-
-    /// <summary>The 11 opcode bits that the lowering put into the upper half of the immediate.</summary>
-    private static ushort FpuOpcode(this ref DecodedOp op) => (ushort)op.Immediate;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Top(CpuState* state) => (state->Fsw >> TopShift) & 7;
@@ -104,13 +99,14 @@ internal static unsafe class X87Unit
 
     /// <summary>
     /// Raises what an operation found and sets C1 from its rounding. Returns the unmasked exceptions, which make the next waiting
-    /// instruction fault.
+    /// instruction fault. One that prevents the operation also hides those of its result.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Accept(CpuState* state, in FloatStatus status)
     {
-        SetC1(state, status.RoundedUp);
-        return Raise(state, status.Flags);
+        var prevented = (status.Flags & status.Unmasked & FloatFlags.PreComputation) != 0;
+        SetC1(state, status.RoundedUp && !prevented);
+        return Raise(state, prevented ? status.Flags & (FloatFlags.PreComputation | StackFault) : status.Flags);
     }
 
     /// <summary>Sets exception flags, and ES and B when one of them is unmasked; returns the unmasked ones.</summary>
@@ -127,11 +123,54 @@ internal static unsafe class X87Unit
         return unmasked;
     }
 
+    /// <summary>The precision that the control word asks of arithmetic; the reserved code gives the full one.</summary>
+    public static FloatFormat Format(CpuState* state) => ((state->Fcw >> 8) & 3) switch
+    {
+        0 => FloatFormat.ExtendedSingle,
+        2 => FloatFormat.ExtendedDouble,
+        _ => FloatFormat.Extended,
+    };
+
     /// <summary>Stack overflow (C1 = 1) or underflow (C1 = 0); true when masked, so that the default NaN is to be delivered.</summary>
     public static bool StackMasked(CpuState* state, bool overflow)
     {
         SetC1(state, overflow);
         return Raise(state, FloatFlags.Invalid | StackFault) == 0;
+    }
+
+    /// <summary>Stack underflow of an operation on ST(destination): gives the default NaN there when masked, else false.</summary>
+    public static bool Underflow(CpuState* state, int destination)
+    {
+        if (!StackMasked(state, overflow: false))
+        {
+            return false;
+        }
+
+        Write(state, destination, Float80.DefaultNaN);
+        return true;
+    }
+
+    /// <summary>Whether a push would overflow the stack.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsFull(CpuState* state) => !IsEmpty(state, 7);
+
+    /// <summary>Stack overflow of a push: pushes the default NaN when masked, else nothing.</summary>
+    public static void Overflow(CpuState* state)
+    {
+        if (StackMasked(state, overflow: true))
+        {
+            Push(state, Float80.DefaultNaN);
+        }
+    }
+
+    /// <summary>A stack fault of an operation that replaces ST(0) and pushes: both become the default NaN when masked.</summary>
+    public static void ReplaceAndPushNaN(CpuState* state, bool overflow)
+    {
+        if (StackMasked(state, overflow))
+        {
+            Write(state, 0, Float80.DefaultNaN);
+            Push(state, Float80.DefaultNaN);
+        }
     }
 
     /// <summary>Recomputes ES and B after the control or status word was loaded.</summary>

@@ -70,10 +70,15 @@ internal static class FloatRounding
             if (status.X87)
             {
                 var biased = exponent + BiasAdjustment + (kept == 0 ? 1 : 0);
+                if (biased < format.MinExponent)
+                {
+                    // Only FSCALE gets so far.
+                    status.Flags |= FloatFlags.Precision;
+                    return FloatParts.Zero(sign);
+                }
+
                 NoteInexact(inexact, up, ref status);
-                return biased >= format.MinExponent
-                    ? FloatParts.Finite(sign, biased, kept == 0 ? FloatParts.IntegerBit : kept)
-                    : FloatParts.Zero(sign);
+                return FloatParts.Finite(sign, biased, kept == 0 ? FloatParts.IntegerBit : kept);
             }
         }
 
@@ -99,9 +104,17 @@ internal static class FloatRounding
         if (status.IsUnmasked(FloatFlags.Overflow))
         {
             NoteInexact(inexact, up, ref status);
-            if (status.X87 && exponent - BiasAdjustment <= format.MaxExponent)
+            if (status.X87)
             {
-                return FloatParts.Finite(sign, exponent - BiasAdjustment, kept);
+                if (exponent - BiasAdjustment <= format.MaxExponent)
+                {
+                    return FloatParts.Finite(sign, exponent - BiasAdjustment, kept);
+                }
+
+                // Only FSCALE gets so far.
+                status.Flags |= FloatFlags.Precision;
+                status.RoundedUp = true;
+                return FloatParts.Infinity(sign);
             }
         }
         else

@@ -19,6 +19,12 @@ internal static class InstructionForms
         && code.Mnemonic() is not (Mnemonic.Lfence or Mnemonic.Mfence or Mnemonic.Sfence)
         && features.All(feature => s_features.Contains(feature) || feature is CpuidFeature.X64));
 
+    /// <summary>Every x87 instruction without memory that executes without waiting for anything.</summary>
+    public static IEnumerable<Code> X87Codes => Enum.GetValues<Code>().Where(code =>
+        code.ToOpCode() is { IsInstruction: true, Encoding: EncodingKind.Legacy, Mode64: true, Fwait: false }
+        && code.CpuidFeatures().Any(feature => feature is CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387)
+        && Registers(code, 0) is not null);
+
     /// <summary>The register form, or null if the instruction needs memory.</summary>
     public static Instruction? Registers(Code code, byte immediate, int stackIndex = 1)
     {
