@@ -4,43 +4,128 @@ namespace Vivarium.X86;
 
 /// <summary>
 /// What instruction handlers see of the processor: its state, its operands in memory, and a way to raise a fault. A handler returns true
-/// when the instruction completed, false after a fault; on false it must not have changed any state.
+/// when the instruction completed, false after a fault; on false it must not have changed any state but the progress of a string instruction.
 /// </summary>
-internal sealed unsafe partial class CpuCore
+internal sealed unsafe partial class CpuCore : IDisposable
 {
     public readonly CpuState* State;
+    public readonly GuestMemory Memory;
+    public readonly IPortIo PortIo;
+    public readonly IMmioPort MmioPort;
+    public readonly Tlb Tlb = new();
+    public readonly PageWalker Walker;
+    public readonly CpuModel Model;
 
-    public CpuCore(CpuState* state)
+    /// <summary>The data TLB of the current <see cref="MmuMode"/>.</summary>
+    private TlbEntry* _tlb;
+    private MmuMode _mode;
+    private volatile int _events;
+
+    public CpuCore(CpuState* state, GuestMemory memory, IPortIo portIo, IMmioPort mmioPort, CpuModel model)
     {
         State = state;
+        Memory = memory;
+        PortIo = portIo;
+        MmioPort = mmioPort;
+        Model = model;
+        Walker = new PageWalker(state, memory);
+        _tlb = Tlb.ForMode(MmuMode.Supervisor);
     }
 
+    /// <summary>The local APIC, if the machine has one.</summary>
+    public ILocalApic? LocalApic { get; set; }
+
+    /// <summary>MSRs, time, CPUID and the like. Set once by whoever builds the processor.</summary>
+    public CpuServices Services { get; set; } = null!;
+
+    /// <summary>Bits of XCR0 that may be set.</summary>
+    public ulong SupportedXcr0 => Model.SupportedXcr0;
+
+    /// <summary>Events that other threads posted; see <see cref="CpuEvents"/>.</summary>
+    public bool HasEvents => _events != 0;
+
+    /// <summary>Where FERR# goes while CR0.NE is 0.</summary>
+    public Action<bool>? FerrChanged { get; set; }
+
+    /// <summary>Physical address bits that reach memory: bit 20 is clear while A20 is off.</summary>
+    public ulong AddressMask { get; set; } = PageEntry.PhysicalMask;
+
+    /// <summary>Why the last handler returned false.</summary>
+    public PendingKind Pending { get; set; }
+
+    /// <summary>The exception if <see cref="Pending"/> is a fault.</summary>
+    public ExceptionVector FaultVector { get; private set; }
+
+    /// <summary>Its error code, where the vector has one.</summary>
+    public uint FaultErrorCode { get; private set; }
+
+    /// <summary>While an instruction runs alone, stores to code pages go through.</summary>
+    public bool RunsAlone { get; set; }
+
+    /// <summary>Bumped whenever translations for fetching may have changed.</summary>
+    public uint FetchGeneration { get; private set; } = 1;
+
+    /// <summary>Posts events. Any thread.</summary>
+    public void Post(CpuEvents events) => Interlocked.Or(ref _events, (int)events);
+
+    /// <summary>Takes all posted events.</summary>
+    public CpuEvents TakeEvents() => (CpuEvents)Interlocked.Exchange(ref _events, 0);
+
+    public void Dispose() => Tlb.Dispose();
+
     /// <summary>Records a fault for the current instruction. Always false, so that handlers can return it.</summary>
-    public bool Raise(ExceptionVector vector, uint errorCode = 0) => throw new NotImplementedException();
+    public bool Raise(ExceptionVector vector, uint errorCode = 0)
+    {
+        Pending = PendingKind.Fault;
+        FaultVector = vector;
+        FaultErrorCode = errorCode;
+        return false;
+    }
 
-    /// <summary>Reads the memory operand (1, 2, 4, 8 or 16 bytes, any alignment).</summary>
-    public bool TryLoad<T>(DecodedOp* op, out T value)
-        where T : unmanaged => throw new NotImplementedException();
+    /// <summary>Records #GP with a selector's error code.</summary>
+    public bool RaiseGp(uint errorCode = 0) => Raise(ExceptionVector.GeneralProtection, errorCode);
 
-    /// <summary>Writes the memory operand (1, 2, 4, 8 or 16 bytes, any alignment).</summary>
-    public bool TryStore<T>(DecodedOp* op, T value)
-        where T : unmanaged => throw new NotImplementedException();
+    /// <summary>Records #UD.</summary>
+    public bool RaiseUd() => Raise(ExceptionVector.InvalidOpcode);
 
-    /// <summary>Reads a memory operand of any length up to 4,096 bytes, starting <paramref name="offset"/> bytes into it. All or nothing.</summary>
-    public bool TryLoadBytes(DecodedOp* op, int offset, Span<byte> destination) => throw new NotImplementedException();
-
-    /// <summary>Writes a memory operand of any length up to 4,096 bytes, starting <paramref name="offset"/> bytes into it. All or nothing.</summary>
-    public bool TryStoreBytes(DecodedOp* op, int offset, ReadOnlySpan<byte> source) => throw new NotImplementedException();
-
-    /// <summary>The linear address of the memory operand, segment checks not made: to test alignment.</summary>
-    public ulong LinearAddress(DecodedOp* op) => throw new NotImplementedException();
-
-    /// <summary>The offset of the memory operand in its segment (FDP).</summary>
-    public ulong EffectiveAddress(DecodedOp* op) => throw new NotImplementedException();
-
-    /// <summary>RIP of the instruction itself (FIP).</summary>
-    public ulong InstructionPointer(DecodedOp* op) => State->RipPage + op->PageOffset;
+    /// <summary>Pauses the current instruction, to be continued after events have been looked at. Always false.</summary>
+    public bool Restart()
+    {
+        Pending = PendingKind.Restart;
+        return false;
+    }
 
     /// <summary>The legacy FERR# output, for x87 errors while CR0.NE is 0.</summary>
-    public void SetFerr(bool level) => throw new NotImplementedException();
+    public void SetFerr(bool level) => FerrChanged?.Invoke(level);
+
+    /// <summary>RIP of the instruction itself (FIP).</summary>
+    public ulong InstructionPointer(DecodedOp* op) => MaskIp(State->RipPage + op->PageOffset);
+
+    /// <summary>RIP of the instruction that follows.</summary>
+    public ulong NextInstructionPointer(DecodedOp* op) => MaskIp(State->RipPage + op->PageOffset + op->Length);
+
+    /// <summary>Cuts an instruction pointer to the code segment's width.</summary>
+    public ulong MaskIp(ulong rip)
+    {
+        if (Is64BitCode)
+        {
+            return rip;
+        }
+
+        return (State->Cs.Attributes & SegmentRegister.Default32) != 0 ? (uint)rip : (ushort)rip;
+    }
+
+    public bool IsLongMode => (State->Efer & ControlBits.EferLma) != 0;
+
+    /// <summary>64-bit mode, as against compatibility mode.</summary>
+    public bool Is64BitCode => IsLongMode && (State->Cs.Attributes & SegmentRegister.Long) != 0;
+
+    public bool IsProtected => (State->Cr0 & ControlBits.Cr0Pe) != 0;
+
+    public bool IsVirtual8086 => (State->FlagSystem & Rflags.Vm) != 0;
+
+    /// <summary>Real-address or virtual-8086 mode: segment bases are selectors × 16.</summary>
+    public bool IsRealOrVirtual8086 => !IsProtected || IsVirtual8086;
+
+    public int Iopl => (int)(State->FlagSystem >> Rflags.IoplShift) & 3;
 }

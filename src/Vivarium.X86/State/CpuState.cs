@@ -9,6 +9,8 @@ namespace Vivarium.X86;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct CpuState
 {
+    private const int PaddingWords = 1;
+
     /// <summary>RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8–R15.</summary>
     public fixed ulong Gpr[16];
 
@@ -18,13 +20,16 @@ internal unsafe struct CpuState
     /// <summary>The page of the instruction pointer (RIP with bits 11:0 clear) of the block that runs: base of RIP-relative operands.</summary>
     public ulong RipPage;
 
+    /// <summary>An address computed by a handler, for operands that refer to it.</summary>
+    public ulong Scratch;
+
     /// <summary>The instruction pointer at block boundaries; inside a block it is RipPage + the operation's page offset.</summary>
     public ulong Rip;
 
-    /// <summary>Lazy arithmetic flags; see the class that computes them.</summary>
+    /// <summary>Lazy arithmetic flags; see <see cref="LazyFlags"/>.</summary>
     public ulong FlagResult;
 
-    /// <summary>Lazy arithmetic flags; see the class that computes them.</summary>
+    /// <summary>Lazy arithmetic flags; see <see cref="LazyFlags"/>.</summary>
     public ulong FlagAux;
 
     /// <summary>The bits of RFLAGS that are not CF, PF, AF, ZF, SF or OF (bit 1 included).</summary>
@@ -56,6 +61,9 @@ internal unsafe struct CpuState
     public uint Cpl;
 
     public fixed ulong Dr[8];
+
+    /// <summary>Page-directory-pointer entries of legacy PAE paging, loaded with CR3 (Intel SDM Vol. 3A §4.4.1).</summary>
+    public fixed ulong Pdpte[4];
 
     /// <summary>x87 physical registers R0–R7, 16 bytes each: significand in bytes 0–7 (also MM0–MM7), sign and exponent in 8–9.</summary>
     public fixed byte X87[8 * 16];
@@ -110,10 +118,15 @@ internal unsafe struct CpuState
     public ulong TscOffset;
     public ulong Pat;
     public ulong MtrrDefType;
+    public ulong TscAdjust;
+    public ulong SpecCtrl;
     public ulong MiscEnable;
 
+    /// <summary>MTRRs: eleven fixed ranges, then eight base and mask pairs.</summary>
+    public fixed ulong Mtrr[11 + 16];
+
     /// <summary>Makes the vector registers start at a 64-byte boundary.</summary>
-    private fixed ulong _padding[1];
+    private fixed ulong _padding[PaddingWords];
 
     /// <summary>Vector registers 0–31, 64 bytes each: XMM in bytes 0–15, YMM in 0–31.</summary>
     public fixed byte Vector[32 * 64];

@@ -7,6 +7,7 @@ internal static unsafe class RegisterOffset
 {
     public static readonly ushort Zero = Offset(nameof(CpuState.Zero));
     public static readonly ushort RipPage = Offset(nameof(CpuState.RipPage));
+    public static readonly ushort Scratch = Offset(nameof(CpuState.Scratch));
     public static readonly ushort X87 = Offset(nameof(CpuState.X87));
     public static readonly ushort Vector = Offset(nameof(CpuState.Vector));
     private static readonly ushort s_segments = Offset(nameof(CpuState.Es));

@@ -1,0 +1,150 @@
+using Iced.Intel;
+
+namespace Vivarium.X86;
+
+/// <summary>Decodes guest bytes into operations: Iced decodes, the lowering tables choose handlers.</summary>
+internal sealed unsafe class BlockDecoder
+{
+    public const int MaxInstructions = 64;
+    private const int MaxInstructionBytes = 15;
+    private const DecoderOptions Options = DecoderOptions.NoWbnoinvd | DecoderOptions.ForceReservedNop;
+    private readonly CpuModel _model;
+    private readonly DecoderOptions _options;
+    private readonly CodeBytes _bytes = new();
+    private readonly Decoder _decoder16;
+    private readonly Decoder _decoder32;
+    private readonly Decoder _decoder64;
+
+    public BlockDecoder(CpuModel model)
+    {
+        _model = model;
+        _options = Options
+            | (model.Has(CpuFeature.Bmi1) ? 0 : DecoderOptions.NoMPFX_0FBC)
+            | (model.Has(CpuFeature.Abm) ? 0 : DecoderOptions.NoMPFX_0FBD);
+        _decoder16 = Decoder.Create(16, _bytes, _options);
+        _decoder32 = Decoder.Create(32, _bytes, _options);
+        _decoder64 = Decoder.Create(64, _bytes, _options);
+    }
+
+    /// <summary>
+    /// Decodes up to <paramref name="maxInstructions"/> instructions from <paramref name="code"/>, which starts at offset
+    /// <paramref name="pageOffset"/> of a page, into <paramref name="ops"/> and closes them. The bytes may run on into the next page by up to
+    /// 15. Returns the number of instructions: 0 if the first one is cut off (too few bytes) or too long; see <paramref name="outcome"/>.
+    /// </summary>
+    public int Decode(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes, out DecodeOutcome outcome)
+    {
+        var decoder = (mode & DecodeMode.Code64) != 0 ? _decoder64 : (mode & DecodeMode.Code32) != 0 ? _decoder32 : _decoder16;
+        _bytes.Set(code);
+        decoder.IP = (ulong)pageOffset;
+        outcome = DecodeOutcome.Complete;
+        lengthBytes = 0;
+        var count = 0;
+        while (count < maxInstructions && pageOffset + lengthBytes < 4096)
+        {
+            decoder.Decode(out var instruction);
+            if (instruction.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes)
+            {
+                outcome = code.Length - lengthBytes >= MaxInstructionBytes ? DecodeOutcome.TooLong : DecodeOutcome.NeedsMoreBytes;
+                break;
+            }
+
+            // An instruction that crosses into the next page stands alone in its block.
+            if (count > 0 && pageOffset + lengthBytes + instruction.Length > 4096)
+            {
+                break;
+            }
+
+            var op = ops + count;
+            OperandLowering.Initialize(instruction, mode, pageOffset + lengthBytes, op);
+            if (!TryLower(instruction, mode, op))
+            {
+                Lower.Leave(op, &HintOps.Undefined);
+            }
+
+            lengthBytes += instruction.Length;
+            count++;
+            if (op->Code == OpCode.CallAndLeave || EndsBlock(op->Code) || pageOffset + lengthBytes > 4096)
+            {
+                break;
+            }
+        }
+
+        if (count > 0)
+        {
+            Close(ops, count, pageOffset + lengthBytes);
+        }
+
+        return count;
+    }
+
+    private static bool EndsBlock(OpCode code) => code is >= OpCode.Jump and <= OpCode.CallNearIndirect;
+
+    /// <summary>Ends the run, and tells each conditional jump how many instructions of the block a taken jump leaves out.</summary>
+    private static void Close(DecodedOp* ops, int count, int endOffset)
+    {
+        ops[count] = new DecodedOp { Code = OpCode.EndOfBlock, PageOffset = (ushort)endOffset };
+        for (var i = 0; i < count; i++)
+        {
+            if (ops[i].Code >= OpCode.JumpO)
+            {
+                ops[i].Reg1 = (ushort)(count - i - 1);
+            }
+        }
+    }
+
+    private bool TryLower(in Instruction instruction, DecodeMode mode, DecodedOp* op)
+    {
+        if (instruction.IsInvalid || !IsPermitted(instruction, mode))
+        {
+            return false;
+        }
+
+        return AluLowering.TryLower(instruction, op)
+            || MoveLowering.TryLower(instruction, op)
+            || BranchLowering.TryLower(instruction, mode, op)
+            || StringLowering.TryLower(instruction, op)
+            || BitLowering.TryLower(instruction, op)
+            || SystemLowering.TryLower(instruction, op)
+            || FloatingPointLowering.TryLower(instruction, op);
+    }
+
+    private bool IsPermitted(in Instruction instruction, DecodeMode mode)
+    {
+        if (instruction.Mnemonic is Mnemonic.Endbr32 or Mnemonic.Endbr64 or Mnemonic.Rdsspd or Mnemonic.Rdsspq or Mnemonic.Reservednop or Mnemonic.Salc)
+        {
+            return true;
+        }
+
+        return _model.Allows(instruction) && (instruction.Encoding == EncodingKind.Legacy || (mode & DecodeMode.Real) == 0);
+    }
+
+    /// <summary>The bytes under the decoder.</summary>
+    private sealed class CodeBytes : CodeReader
+    {
+        private readonly byte[] _buffer = new byte[4096 + MaxInstructionBytes];
+        private int _length;
+        private int _next;
+
+        public void Set(ReadOnlySpan<byte> code)
+        {
+            code.CopyTo(_buffer);
+            _length = code.Length;
+            _next = 0;
+        }
+
+        public override int ReadByte() => _next < _length ? _buffer[_next++] : -1;
+    }
+}
+
+/// <summary>How decoding ended.</summary>
+internal enum DecodeOutcome
+{
+    /// <summary>At the end of a block.</summary>
+    Complete,
+
+    /// <summary>The next instruction is not wholly in the bytes given.</summary>
+    NeedsMoreBytes,
+
+    /// <summary>The next instruction has more than 15 bytes: #GP(0).</summary>
+    TooLong,
+}

@@ -1,0 +1,220 @@
+using System.Runtime.CompilerServices;
+
+namespace Vivarium.X86;
+
+/// <summary>Reads and writes at linear addresses. The fast path is one comparison against the TLB.</summary>
+internal sealed unsafe partial class CpuCore
+{
+    /// <summary>Reads 1, 2, 4 or 8 bytes, zero-extended. <paramref name="segment"/> decides #SS against #GP for a non-canonical address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryRead<T>(ulong linear, int segment, out ulong value)
+        where T : unmanaged
+    {
+        var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
+        if ((linear ^ entry->ReadTag) <= (ulong)(4096 - sizeof(T)))
+        {
+            // SAFETY: the tag matched, so the page is mapped for reading and the access ends within it.
+            value = Width<T>.Read((byte*)((nint)linear + entry->Addend));
+            return true;
+        }
+
+        return TryReadSlow(linear, segment, sizeof(T), out value);
+    }
+
+    /// <summary>Writes 1, 2, 4 or 8 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWrite<T>(ulong linear, int segment, ulong value)
+        where T : unmanaged
+    {
+        var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
+        if ((linear ^ entry->WriteTag) <= (ulong)(4096 - sizeof(T)))
+        {
+            // SAFETY: the tag matched, so the page is mapped for writing and the access ends within it.
+            Width<T>.Write((byte*)((nint)linear + entry->Addend), value);
+            return true;
+        }
+
+        return TryWriteSlow(linear, segment, sizeof(T), value);
+    }
+
+    /// <summary>
+    /// Reads the operand of a read-modify-write: the page must be writable first, so that a fault is a write's and nothing was read
+    /// from a device in vain.
+    /// </summary>
+    public bool TryReadForWrite<T>(ulong linear, int segment, out ulong value)
+        where T : unmanaged
+    {
+        value = 0;
+        var address = linear;
+        if (!CheckAlignment(linear, sizeof(T)) || !CheckCanonical(ref address, sizeof(T), segment)
+            || !TryTranslateData(address, PageAccess.Write, _mode, out _, out _, out var code)
+            || ((address & 0xFFF) + (ulong)sizeof(T) > 4096
+                && !TryTranslateData(WrapLinear(address + (ulong)sizeof(T) - 1), PageAccess.Write, _mode, out _, out _, out code)))
+        {
+            return false;
+        }
+
+        if (code && !RunsAlone)
+        {
+            Pending = PendingKind.CodeWrite;
+            return false;
+        }
+
+        return TryRead<T>(linear, segment, out value);
+    }
+
+    /// <summary>Reads the operand of a read-modify-write, through the write tag if there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryReadForUpdate<T>(ulong linear, int segment, out ulong value)
+        where T : unmanaged
+    {
+        var host = CachedWrite(linear, sizeof(T));
+        if (host != null)
+        {
+            value = Width<T>.Read(host);
+            return true;
+        }
+
+        return TryReadForWrite<T>(linear, segment, out value);
+    }
+
+    /// <summary>Host address of <paramref name="sizeBytes"/> readable bytes within one page, or null where only the slow path serves. No fault is recorded.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* CachedRead(ulong linear, int sizeBytes)
+    {
+        var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
+        return (linear ^ entry->ReadTag) <= (ulong)(4096 - sizeBytes) ? (byte*)((nint)linear + entry->Addend) : null;
+    }
+
+    /// <summary>Host address of <paramref name="sizeBytes"/> writable bytes within one page, or null where only the slow path serves. No fault is recorded.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* CachedWrite(ulong linear, int sizeBytes)
+    {
+        var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
+        return (linear ^ entry->WriteTag) <= (ulong)(4096 - sizeBytes) ? (byte*)((nint)linear + entry->Addend) : null;
+    }
+
+    /// <summary>Reads bytes with the rights of the current mode; all or nothing.</summary>
+    public bool TryReadBytes(ulong linear, int segment, Span<byte> destination) => TryReadBytes(linear, segment, destination, _mode);
+
+    /// <summary>Reads a system table with supervisor rights, whatever the CPL.</summary>
+    public bool TryReadSystem<T>(ulong linear, out ulong value)
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out ulong buffer);
+        buffer = 0;
+        var done = TryReadBytes(linear, (int)X86Segment.Ds, new Span<byte>(&buffer, sizeof(T)), MmuMode.Supervisor);
+        value = buffer;
+        return done;
+    }
+
+    /// <summary>Writes a system table with supervisor rights, whatever the CPL.</summary>
+    public bool TryWriteSystem<T>(ulong linear, ulong value)
+        where T : unmanaged => TryWriteBytes(linear, (int)X86Segment.Ds, new ReadOnlySpan<byte>(&value, sizeof(T)), MmuMode.Supervisor);
+
+    /// <summary>Writes 1 to 8 bytes of a stack frame with the rights of <paramref name="mode"/>; a non-canonical address is #SS.</summary>
+    public bool TryWriteAs(ulong linear, MmuMode mode, int sizeBytes, ulong value) =>
+        TryWriteBytes(linear, (int)X86Segment.Ss, new ReadOnlySpan<byte>(&value, sizeBytes), mode);
+
+    /// <summary>Writes bytes with the rights of the current mode; all or nothing.</summary>
+    public bool TryWriteBytes(ulong linear, int segment, ReadOnlySpan<byte> source) => TryWriteBytes(linear, segment, source, _mode);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryReadSlow(ulong linear, int segment, int sizeBytes, out ulong value)
+    {
+        ulong buffer = 0;
+        var done = CheckAlignment(linear, sizeBytes) && TryReadBytes(linear, segment, new Span<byte>(&buffer, sizeBytes), _mode);
+        value = buffer;
+        return done;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteSlow(ulong linear, int segment, int sizeBytes, ulong value) =>
+        CheckAlignment(linear, sizeBytes) && TryWriteBytes(linear, segment, new ReadOnlySpan<byte>(&value, sizeBytes), _mode);
+
+    private bool CheckAlignment(ulong linear, int sizeBytes) =>
+        _mode != MmuMode.UserAligned || (linear & (ulong)(sizeBytes - 1)) == 0 || Raise(ExceptionVector.AlignmentCheck);
+
+    private bool TryReadBytes(ulong linear, int segment, Span<byte> destination, MmuMode mode)
+    {
+        if (!CheckCanonical(ref linear, destination.Length, segment))
+        {
+            return false;
+        }
+
+        var first = Math.Min(destination.Length, 4096 - (int)(linear & 0xFFF));
+        if (!TryTranslateData(linear, PageAccess.Read, mode, out var gpa, out var host, out _))
+        {
+            return false;
+        }
+
+        if (first == destination.Length)
+        {
+            ReadPhysical(gpa, host, destination);
+        }
+        else
+        {
+            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Read, mode, out var gpa2, out var host2, out _))
+            {
+                return false;
+            }
+
+            ReadPhysical(gpa, host, destination[..first]);
+            ReadPhysical(gpa2, host2, destination[first..]);
+        }
+
+        NoteDataAccess(linear, destination.Length, PageAccess.Read);
+        return true;
+    }
+
+    private bool TryWriteBytes(ulong linear, int segment, ReadOnlySpan<byte> source, MmuMode mode)
+    {
+        if (!CheckCanonical(ref linear, source.Length, segment))
+        {
+            return false;
+        }
+
+        var first = Math.Min(source.Length, 4096 - (int)(linear & 0xFFF));
+        if (!TryTranslateData(linear, PageAccess.Write, mode, out var gpa, out var host, out var code))
+        {
+            return false;
+        }
+
+        var gpa2 = 0UL;
+        byte* host2 = null;
+        var code2 = false;
+        if (first != source.Length && !TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Write, mode, out gpa2, out host2, out code2))
+        {
+            return false;
+        }
+
+        if ((code || code2) && !RunsAlone)
+        {
+            Pending = PendingKind.CodeWrite;
+            return false;
+        }
+
+        WritePhysical(gpa, host, code, source[..first]);
+        if (first != source.Length)
+        {
+            WritePhysical(gpa2, host2, code2, source[first..]);
+        }
+
+        NoteDataAccess(linear, source.Length, PageAccess.Write);
+        return true;
+    }
+
+    private ulong WrapLinear(ulong linear) => IsLongMode ? linear : (uint)linear;
+
+    private bool CheckCanonical(ref ulong linear, int sizeBytes, int segment)
+    {
+        if (!IsLongMode)
+        {
+            linear = (uint)linear;
+            return true;
+        }
+
+        return (IsCanonical(linear) && IsCanonical(linear + (ulong)sizeBytes - 1))
+            || Raise(segment == (int)X86Segment.Ss ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection);
+    }
+}

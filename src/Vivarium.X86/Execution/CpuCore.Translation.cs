@@ -1,0 +1,126 @@
+namespace Vivarium.X86;
+
+/// <summary>Linear to guest-physical translation and the TLB's upkeep.</summary>
+internal sealed unsafe partial class CpuCore
+{
+    /// <summary>Chooses the TLB for the current privilege and flags. Call after any change of CPL, AC, CR0, CR4 or EFER.</summary>
+    public void UpdateMode()
+    {
+        var alignment = (State->FlagSystem & Rflags.Ac) != 0;
+        if (State->Cpl == 3)
+        {
+            _mode = alignment && (State->Cr0 & ControlBits.Cr0Am) != 0 ? MmuMode.UserAligned : MmuMode.User;
+        }
+        else
+        {
+            _mode = alignment && (State->Cr4 & ControlBits.Cr4Smap) != 0 ? MmuMode.SupervisorNoSmap : MmuMode.Supervisor;
+        }
+
+        _tlb = Tlb.ForMode(_mode);
+    }
+
+    /// <summary>Drops every cached translation, or all but global pages.</summary>
+    public void FlushTlb(bool keepGlobal = false)
+    {
+        Tlb.Flush(keepGlobal);
+        FetchGeneration++;
+    }
+
+    /// <summary>Drops the translations of one page.</summary>
+    public void FlushPage(ulong linear)
+    {
+        Tlb.FlushPage(linear);
+        FetchGeneration++;
+    }
+
+    /// <summary>Translates an instruction fetch. Records the page fault on failure.</summary>
+    public bool TryTranslateFetch(ulong linear, out ulong gpa)
+    {
+        if ((State->Cr0 & ControlBits.Cr0Pg) == 0)
+        {
+            gpa = linear & AddressMask;
+            return true;
+        }
+
+        if (!Walker.TryTranslate(linear, PageAccess.Fetch, State->Cpl == 3 ? MmuMode.User : MmuMode.Supervisor, out var result))
+        {
+            gpa = 0;
+            return RaisePageFault(linear, result.ErrorCode);
+        }
+
+        gpa = result.Gpa & AddressMask;
+        return true;
+    }
+
+    /// <summary>Records #PF and sets CR2.</summary>
+    public bool RaisePageFault(ulong linear, uint errorCode)
+    {
+        State->Cr2 = linear;
+        return Raise(ExceptionVector.PageFault, errorCode);
+    }
+
+    /// <summary>
+    /// Translates a data access and fills the TLB. <paramref name="host"/> is where to access, or null for MMIO. <paramref name="code"/> tells
+    /// that the page holds translated code and must be invalidated after the write.
+    /// </summary>
+    private bool TryTranslateData(ulong linear, PageAccess access, MmuMode mode, out ulong gpa, out byte* host, out bool code)
+    {
+        PageTranslation result;
+        code = false;
+        if ((State->Cr0 & ControlBits.Cr0Pg) == 0)
+        {
+            result = new PageTranslation { Gpa = linear, Readable = true, WriteCacheable = true };
+        }
+        else if (!Walker.TryTranslate(linear, access, mode, out result))
+        {
+            gpa = 0;
+            host = null;
+            return RaisePageFault(linear, result.ErrorCode);
+        }
+
+        gpa = result.Gpa & AddressMask;
+        byte* page;
+        var cacheWrite = false;
+        if (access == PageAccess.Write)
+        {
+            page = Memory.GetWritePage(gpa, out cacheWrite);
+            code = page != null && !cacheWrite;
+        }
+        else
+        {
+            page = Memory.GetReadPage(gpa);
+        }
+
+        host = page == null ? null : page + (gpa & 0xFFF);
+        if (page != null && mode != MmuMode.UserAligned && !HasDataBreakpoint(linear))
+        {
+            Fill(linear, mode, page, result, cacheWrite);
+        }
+
+        return true;
+    }
+
+    private void Fill(ulong linear, MmuMode mode, byte* page, in PageTranslation result, bool cacheWrite)
+    {
+        var linearPage = linear & ~0xFFFUL;
+        var entry = Tlb.FillSlot(mode, linear, result.Global);
+        var addend = (nint)page - (nint)linearPage;
+        if (entry->Addend != addend)
+        {
+            entry->ReadTag = entry->WriteTag = Tlb.InvalidTag((int)(linear >> 12) & (Tlb.EntryCount - 1));
+            entry->Addend = addend;
+        }
+
+        if (result.Readable)
+        {
+            entry->ReadTag = linearPage;
+        }
+
+        if (cacheWrite && result.WriteCacheable)
+        {
+            entry->WriteTag = linearPage;
+        }
+    }
+
+    private bool IsCanonical(ulong linear) => (ulong)((long)(linear << 16) >> 16) == linear;
+}

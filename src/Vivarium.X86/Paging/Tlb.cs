@@ -1,0 +1,126 @@
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86;
+
+/// <summary>Software TLB for data: direct-mapped, one set of entries per <see cref="MmuMode"/>, in native memory.</summary>
+internal sealed unsafe class Tlb : IDisposable
+{
+    public const int EntryCount = 1024;
+    private const int ModeCount = 4;
+
+    /// <summary>Fills since the last flush that are remembered one by one; beyond it a flush sweeps everything.</summary>
+    private const int MaxRemembered = 512;
+
+    private readonly TlbEntry* _entries;
+    private readonly int[] _filled = new int[MaxRemembered];
+    private int _filledCount;
+
+    public Tlb()
+    {
+        // SAFETY: freed in Dispose; indices below are masked or come from FillSlot.
+        _entries = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(EntryCount * ModeCount * sizeof(TlbEntry)), 64);
+        Sweep(keepGlobal: false);
+    }
+
+    /// <summary>A tag that no linear address of slot <paramref name="index"/> can come near: its slot bits are inverted.</summary>
+    public static ulong InvalidTag(int index) => (ulong)(~index & (EntryCount - 1)) << 12;
+
+    /// <summary>The entries of one mode.</summary>
+    public TlbEntry* ForMode(MmuMode mode) => _entries + ((int)mode * EntryCount);
+
+    /// <summary>The entry to fill for a page; its tags are invalid unless they belong to the same page.</summary>
+    public TlbEntry* FillSlot(MmuMode mode, ulong linear, bool global)
+    {
+        var index = (int)(linear >> 12) & (EntryCount - 1);
+        var slot = ((int)mode * EntryCount) + index;
+        var entry = _entries + slot;
+        var page = linear & ~0xFFFUL;
+        if (entry->ReadTag != page)
+        {
+            entry->ReadTag = InvalidTag(index);
+        }
+
+        if (entry->WriteTag != page)
+        {
+            entry->WriteTag = InvalidTag(index);
+        }
+
+        entry->Global = global ? 1UL : 0UL;
+        if (_filledCount < MaxRemembered)
+        {
+            _filled[_filledCount] = slot;
+        }
+
+        _filledCount++;
+        return entry;
+    }
+
+    /// <summary>Forgets everything, or all but global pages.</summary>
+    public void Flush(bool keepGlobal)
+    {
+        if (_filledCount > MaxRemembered)
+        {
+            Sweep(keepGlobal);
+            return;
+        }
+
+        var kept = 0;
+        for (var i = 0; i < _filledCount; i++)
+        {
+            if (keepGlobal && _entries[_filled[i]].Global != 0)
+            {
+                _filled[kept++] = _filled[i];
+            }
+            else
+            {
+                Invalidate(_filled[i]);
+            }
+        }
+
+        _filledCount = kept;
+    }
+
+    /// <summary>Forgets one page in every mode.</summary>
+    public void FlushPage(ulong linear)
+    {
+        var index = (int)(linear >> 12) & (EntryCount - 1);
+        for (var mode = 0; mode < ModeCount; mode++)
+        {
+            Invalidate((mode * EntryCount) + index);
+        }
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_entries);
+
+    private void Sweep(bool keepGlobal)
+    {
+        var kept = 0;
+        for (var slot = 0; slot < EntryCount * ModeCount; slot++)
+        {
+            var valid = _entries[slot].ReadTag != InvalidTag(slot & (EntryCount - 1)) || _entries[slot].WriteTag != InvalidTag(slot & (EntryCount - 1));
+            if (!keepGlobal || _entries[slot].Global == 0)
+            {
+                Invalidate(slot);
+            }
+            else if (valid)
+            {
+                if (kept < MaxRemembered)
+                {
+                    _filled[kept] = slot;
+                }
+
+                kept++;
+            }
+        }
+
+        _filledCount = kept;
+    }
+
+    private void Invalidate(int slot)
+    {
+        var tag = InvalidTag(slot & (EntryCount - 1));
+        _entries[slot].ReadTag = tag;
+        _entries[slot].WriteTag = tag;
+        _entries[slot].Global = 0;
+    }
+}

@@ -1,0 +1,165 @@
+using System.Runtime.Intrinsics;
+
+namespace Vivarium.X86;
+
+/// <summary>Moves to, from and between XMM registers. Loads take the register in Reg1, stores in Reg2.</summary>
+internal static unsafe class MoveHandlers
+{
+    /// <summary>MOVAPS, MOVAPD, MOVDQA, MOVNTDQA.</summary>
+    public static bool LoadAligned(CpuCore core, DecodedOp* op)
+    {
+        if (!SseUnit.Enter(core) || !SseUnit.TryAlignedSource(core, op, out var value))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<Vector128<byte>>(core, op) = value;
+        return true;
+    }
+
+    /// <summary>MOVUPS, MOVUPD, MOVDQU, LDDQU.</summary>
+    public static bool Load(CpuCore core, DecodedOp* op)
+    {
+        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out Vector128<byte> value))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<Vector128<byte>>(core, op) = value;
+        return true;
+    }
+
+    /// <summary>MOVAPS, MOVAPD, MOVDQA, MOVNTPS, MOVNTPD, MOVNTDQ to memory.</summary>
+    public static bool StoreAligned(CpuCore core, DecodedOp* op) =>
+        SseUnit.Enter(core) && SseUnit.CheckAligned(core, op) && core.TryStore(op, *SseUnit.Register<Vector128<byte>>(core, op->Reg2));
+
+    /// <summary>A store of the low part of a register at any alignment: MOVUPS, MOVSS, MOVSD, MOVLPS, MOVD, MOVQ…</summary>
+    public static bool Store<T>(CpuCore core, DecodedOp* op)
+        where T : unmanaged => SseUnit.Enter(core) && core.TryStore(op, *SseUnit.Register<T>(core, op->Reg2));
+
+    /// <summary>MOVHPS, MOVHPD to memory.</summary>
+    public static bool StoreHigh(CpuCore core, DecodedOp* op) =>
+        SseUnit.Enter(core) && core.TryStore(op, SseUnit.Register<ulong>(core, op->Reg2)[1]);
+
+    /// <summary>MOVSS, MOVSD, MOVD and MOVQ into XMM: the rest becomes zero.</summary>
+    public static bool LoadZeroExtended<T>(CpuCore core, DecodedOp* op)
+        where T : unmanaged
+    {
+        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out T value))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<Vector128<byte>>(core, op) = Vector128.CreateScalar(value).AsByte();
+        return true;
+    }
+
+    /// <summary>MOVSS, MOVSD between registers, MOVLPS, MOVLPD from memory: the rest stays.</summary>
+    public static bool MergeLow<T>(CpuCore core, DecodedOp* op)
+        where T : unmanaged
+    {
+        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out T value))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<T>(core, op) = value;
+        return true;
+    }
+
+    /// <summary>MOVHPS, MOVHPD from memory, MOVLHPS.</summary>
+    public static bool MergeHigh(CpuCore core, DecodedOp* op)
+    {
+        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out ulong value))
+        {
+            return false;
+        }
+
+        SseUnit.Destination<ulong>(core, op)[1] = value;
+        return true;
+    }
+
+    /// <summary>MOVHLPS.</summary>
+    public static bool HighToLow(CpuCore core, DecodedOp* op)
+    {
+        if (!SseUnit.Enter(core))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<ulong>(core, op) = SseUnit.Register<ulong>(core, op->Reg2)[1];
+        return true;
+    }
+
+    /// <summary>MOVD to a 32-bit general register, which it zero-extends.</summary>
+    public static bool ToGeneral32(CpuCore core, DecodedOp* op)
+    {
+        if (!SseUnit.Enter(core))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<ulong>(core, op) = *SseUnit.Register<uint>(core, op->Reg2);
+        return true;
+    }
+
+    /// <summary>MOVQ to a 64-bit general register.</summary>
+    public static bool ToGeneral64(CpuCore core, DecodedOp* op)
+    {
+        if (!SseUnit.Enter(core))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<ulong>(core, op) = *SseUnit.Register<ulong>(core, op->Reg2);
+        return true;
+    }
+
+    /// <summary>MOVMSKPS, MOVMSKPD, PMOVMSKB.</summary>
+    public static bool SignMask<T>(CpuCore core, DecodedOp* op)
+        where T : unmanaged
+    {
+        if (!SseUnit.Enter(core))
+        {
+            return false;
+        }
+
+        *SseUnit.Destination<ulong>(core, op) = SseUnit.Register<Vector128<T>>(core, op->Reg2)->ExtractMostSignificantBits();
+        return true;
+    }
+
+    /// <summary>MOVNTI: not an SSE register instruction, so neither CR0 nor CR4 forbids it.</summary>
+    public static bool StoreGeneral<T>(CpuCore core, DecodedOp* op)
+        where T : unmanaged => core.TryStore(op, *SseUnit.Register<T>(core, op->Reg2));
+
+    /// <summary>MASKMOVDQU: stores the bytes whose mask has its sign set. Memory operand: [seg:rDI].</summary>
+    public static bool StoreMasked(CpuCore core, DecodedOp* op) => SseUnit.Enter(core)
+        && StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg1), 16), SseUnit.Register<Vector128<byte>>(core, op->Reg2)->ExtractMostSignificantBits());
+
+    /// <summary>Stores each run of bytes whose bit is set. A fault in a later run leaves earlier ones stored; the restart repeats them.</summary>
+    public static bool StoreRuns(CpuCore core, DecodedOp* op, ReadOnlySpan<byte> data, uint mask)
+    {
+        for (var start = 0; start < data.Length; start++)
+        {
+            if ((mask & (1u << start)) == 0)
+            {
+                continue;
+            }
+
+            var end = start + 1;
+            while (end < data.Length && (mask & (1u << end)) != 0)
+            {
+                end++;
+            }
+
+            if (!core.TryStoreBytes(op, start, data[start..end]))
+            {
+                return false;
+            }
+
+            start = end;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Runtime.InteropServices;
+using Iced.Intel;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>A processor of ours that runs one lowered instruction on the same kind of state as <see cref="NativeRunner"/>.</summary>
+internal sealed unsafe class EmulatedMachine : IDisposable
+{
+    private readonly DecodedOp* _op = (DecodedOp*)NativeMemory.AlignedAlloc((nuint)sizeof(DecodedOp), 64);
+
+    public EmulatedMachine()
+    {
+        State = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
+        NativeMemory.Clear(State, (nuint)sizeof(CpuState));
+        State->Cr0 = 0x31;
+        State->Cr4 = 0x600;
+        Core = new CpuCore(State);
+    }
+
+    public CpuState* State { get; }
+
+    public CpuCore Core { get; }
+
+    /// <summary>Lowers the instruction; false if it is unknown.</summary>
+    public bool TryLower(in Instruction instruction)
+    {
+        *_op = new DecodedOp { Flags = OpFlags.LongMode, Length = (byte)instruction.Length };
+        return FloatingPointLowering.TryLower(instruction, _op);
+    }
+
+    /// <summary>Runs the lowered instruction.</summary>
+    public bool Execute() => ((delegate*<CpuCore, DecodedOp*, bool>)_op->Target)(Core, _op);
+
+    public void Load(NativeState state)
+    {
+        FxImage.LoadX87(State, state.ImageSpan, wide: true);
+        FxImage.LoadXmm(State, state.ImageSpan, longMode: true);
+        State->Mxcsr = state.Mxcsr;
+        for (var i = 0; i < 3; i++)
+        {
+            State->Gpr[i] = state.General[i];
+        }
+
+        LazyFlags.Set(State, state.General[3]);
+    }
+
+    public void Store(NativeState state)
+    {
+        FxImage.StoreX87(State, state.ImageSpan, wide: true);
+        FxImage.StoreXmm(State, state.ImageSpan, longMode: true);
+        FxImage.StoreMxcsr(State, state.ImageSpan);
+        for (var i = 0; i < 3; i++)
+        {
+            state.General[i] = State->Gpr[i];
+        }
+
+        state.General[3] = LazyFlags.Get(State);
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(State);
+        NativeMemory.AlignedFree(_op);
+    }
+}

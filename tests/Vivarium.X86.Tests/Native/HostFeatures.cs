@@ -1,0 +1,24 @@
+using System.Runtime.Intrinsics.X86;
+using Iced.Intel;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>Which instruction sets the host can be an oracle for.</summary>
+internal static class HostFeatures
+{
+    public static bool Has(CpuidFeature feature) => feature switch
+    {
+        CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.MMX or CpuidFeature.SSE
+            or CpuidFeature.SSE2 or CpuidFeature.X64 => true,
+        CpuidFeature.SSE3 => Leaf1(0),
+        CpuidFeature.PCLMULQDQ => Leaf1(1),
+        CpuidFeature.SSSE3 => Leaf1(9),
+        CpuidFeature.SSE4_1 => Leaf1(19),
+        CpuidFeature.SSE4_2 => Leaf1(20),
+        CpuidFeature.AES => Leaf1(25),
+        CpuidFeature.SHA => (X86Base.CpuId(7, 0).Ebx & (1 << 29)) != 0,
+        _ => false,
+    };
+
+    private static bool Leaf1(int bit) => (X86Base.CpuId(1, 0).Ecx & (1 << bit)) != 0;
+}
