@@ -197,7 +197,8 @@ internal sealed partial class PitChannel
     private void Load(int count, long tick)
     {
         Settle(tick);
-        _reload = _bcd ? FromBcd(count) : count;
+        // Digits beyond 9, which the data sheet leaves open, carry into the next.
+        _reload = _bcd ? FromBcd(count) % Modulus : count;
         _reload = _reload == 0 ? Modulus : _reload;
         _written = true;
         if (IsGateTriggered)
