@@ -1,0 +1,62 @@
+using Vivarium.Bus;
+using Vivarium.Devices;
+
+namespace Vivarium;
+
+/// <summary>The built-in devices of a preset and their wires: what is soldered to the board of a PC.</summary>
+internal sealed class PlatformBoard
+{
+    private static readonly (ushort Ports, int Irq)[] s_serialPorts = [(0x3F8, 4), (0x2F8, 3)];
+
+    private readonly InterruptRouter _router;
+
+    public PlatformBoard(DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, IReadOnlyList<SerialPort> serialPorts)
+    {
+        _router = router;
+        Apics = new LocalApicSet(context.DeviceLock);
+        router.AttachMsiTarget(Apics);
+        AttachInterruptControllers(context, ports, mmio);
+        AttachTimers(context);
+        for (var i = 0; i < serialPorts.Count; i++)
+        {
+            AttachSerialPort(context, serialPorts[i], i);
+        }
+    }
+
+    public LocalApicSet Apics { get; }
+
+    private void AttachInterruptControllers(DeviceContext context, PortBus ports, MmioBus mmio)
+    {
+        var pic = new Pic8259Pair(Apics.Lint0);
+        Apics.ExternalInterrupts = pic;
+        ports.Map(0x20, 2, pic.Master, "pic0");
+        ports.Map(0xA0, 2, pic.Slave, "pic1");
+        ports.Map(0x4D0, 2, pic.EdgeLevelPorts, "elcr");
+        context.AddStateUnit(pic);
+        var ioApic = new IoApic(Apics);
+        Apics.AddEoiListener(ioApic);
+        mmio.Map(IoApic.DefaultAddress, IoApic.RegionSizeBytes, ioApic, "ioapic0");
+        context.AddStateUnit(ioApic);
+        _router.RoutePc(pic, ioApic);
+    }
+
+    private static void AttachTimers(DeviceContext context)
+    {
+        var pit = new Pit8254(context.ConnectIrq(0), context.Clock);
+        context.MapPorts(0x40, 4, pit, "pit");
+        context.MapPorts(0x61, 1, pit.PortB, "port 0x61");
+        context.AddStateUnit(pit);
+    }
+
+    private static void AttachSerialPort(DeviceContext context, SerialPort port, int index)
+    {
+        var name = $"uart{index}";
+        var uart = new Uart16550(name, context.ConnectIrq(s_serialPorts[index].Irq), port, context.Clock)
+        {
+            InputSpaceAvailable = port.OnSpaceAvailable,
+        };
+        port.Connect(context.Events, chunk => uart.Receive(chunk.Span));
+        context.MapPorts(s_serialPorts[index].Ports, 8, uart, name);
+        context.AddStateUnit(uart);
+    }
+}
