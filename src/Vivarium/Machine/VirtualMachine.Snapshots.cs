@@ -151,15 +151,21 @@ public sealed partial class VirtualMachine
     {
         var units = new Dictionary<string, (int, ReadOnlyMemory<byte>)>();
         var buffer = new byte[SnapshotFormat.ChunkBytes];
+        var isFirst = true;
         await foreach (var section in reader.ReadSectionsAsync(cancellationToken).ConfigureAwait(false))
         {
             switch (section.Kind)
             {
-                case SnapshotFormat.ConfigurationSection:
+                case SnapshotFormat.ConfigurationSection when isFirst:
+                    isFirst = false;
                     break;
                 case SnapshotFormat.UnitSection:
                     var (name, version, fields) = SnapshotReader.ReadUnit(section.Content);
-                    units[name] = (version, fields);
+                    if (!units.TryAdd(name, (version, fields)))
+                    {
+                        throw new StateFormatException($"The snapshot holds the state of '{name}' twice.");
+                    }
+
                     break;
                 case SnapshotFormat.MemorySection:
                     var (gpa, length) = reader.ReadMemory(section.Content, buffer);
@@ -170,7 +176,7 @@ public sealed partial class VirtualMachine
 
                     break;
                 default:
-                    throw new StateFormatException($"The snapshot holds a section of unknown kind {section.Kind}.");
+                    throw new StateFormatException($"The snapshot holds a section of kind {section.Kind} where none belongs.");
             }
         }
 
