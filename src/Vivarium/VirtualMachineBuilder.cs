@@ -31,6 +31,7 @@ public sealed class VirtualMachineBuilder
     private ILoggerFactory _loggerFactory = NullLoggerFactory.Instance;
     private IEntropySource _entropy = new HostEntropy();
     private DateTimeOffset? _wallClock;
+    private ICharacterSink _debugConsole = new NullCharacterSink();
     private bool _built;
 
     /// <summary>How processors are made; tests put their own.</summary>
@@ -121,6 +122,14 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
+    /// <summary>Takes what the guest writes to the debug console, port 0xE9. Default: dropped.</summary>
+    public VirtualMachineBuilder WithDebugConsole(ICharacterSink sink)
+    {
+        ArgumentNullException.ThrowIfNull(sink);
+        _debugConsole = sink;
+        return this;
+    }
+
     /// <summary>Adds a device: <paramref name="attach"/> creates it from the context's services and maps it. Called once, by <see cref="Build"/>.</summary>
     public VirtualMachineBuilder WithDevice(Action<DeviceContext> attach)
     {
@@ -203,7 +212,7 @@ public sealed class VirtualMachineBuilder
             DeviceLock = deviceLock,
         };
         SerialPort[] serialPorts = _preset == MachinePreset.Pc ? [new(), new()] : [new()];
-        var board = new PlatformBoard(context, ports, mmio, router, serialPorts);
+        var board = new PlatformBoard(context, ports, mmio, router, serialPorts, _debugConsole);
         foreach (var attach in _devices)
         {
             attach(context);
@@ -213,7 +222,7 @@ public sealed class VirtualMachineBuilder
         var cpus = new List<IMachineCpu>();
         for (var index = 0; index < _cpuCount; index++)
         {
-            cpus.Add(Own(owned, CreateCpu(index, context, board, ports, mmio, memory)));
+            cpus.Add(Own(owned, CreateCpu(index, context, board, ports, mmio, memory, apicId => Kick(cpus, apicId))));
         }
 
         var parts = new MachineParts
@@ -238,10 +247,22 @@ public sealed class VirtualMachineBuilder
         return CreateMachine(parts, serialPorts, owned);
     }
 
-    private IMachineCpu CreateCpu(int index, DeviceContext context, PlatformBoard board, PortBus ports, MmioBus mmio, GuestMemory memory)
+    private static void Kick(List<IMachineCpu> cpus, uint apicId)
+    {
+        if (apicId < cpus.Count)
+        {
+            cpus[(int)apicId].SignalKick();
+        }
+    }
+
+    private IMachineCpu CreateCpu(
+        int index, DeviceContext context, PlatformBoard board, PortBus ports, MmioBus mmio, GuestMemory memory, Action<uint> kick)
     {
         var apic = new LocalApic((uint)index, index == 0, board.Apics, context.Clock);
         context.AddStateUnit(apic);
+        var tsc = new TscRelay(CpuPlan.TscFrequencyHz);
+        var paravirt = new KvmParavirt(index, memory, context.Clock, tsc, kick);
+        context.AddStateUnit(paravirt);
         var cpu = CpuFactory(new CpuPlan
         {
             Index = index,
@@ -253,8 +274,9 @@ public sealed class VirtualMachineBuilder
             Clock = context.Clock,
             Entropy = _entropy,
             LocalApic = apic,
-            MsrHandlers = [apic],
+            Paravirt = paravirt,
         });
+        tsc.Target = cpu;
         apic.Connect(cpu, cpu);
         return cpu;
     }

@@ -21,6 +21,8 @@ internal sealed class ScriptedCpu(CpuPlan plan, Func<ScriptedCpu, VcpuExitReason
 
     public IVcpuWaker? Waker { get; set; }
 
+    public IVcpuSchedule? Schedule { get; set; }
+
     public ulong FrequencyHz => 1_000_000_000;
 
     public string StateName => $"cpu{Index}";

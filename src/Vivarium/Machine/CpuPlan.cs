@@ -1,3 +1,4 @@
+using Vivarium.Devices;
 using Vivarium.Memory;
 using Vivarium.X86;
 
@@ -6,6 +7,9 @@ namespace Vivarium;
 /// <summary>Everything that one processor is built from.</summary>
 internal sealed record CpuPlan
 {
+    /// <summary>The TSC counts guest nanoseconds: nothing to convert, and finer than a guest could tell.</summary>
+    public const ulong TscFrequencyHz = 1_000_000_000;
+
     public required int Index { get; init; }
 
     public required int CpuCount { get; init; }
@@ -22,11 +26,11 @@ internal sealed record CpuPlan
 
     public required IEntropySource Entropy { get; init; }
 
-    public required ILocalApic LocalApic { get; init; }
+    public required LocalApic LocalApic { get; init; }
 
-    public required IReadOnlyList<IMsrHandler> MsrHandlers { get; init; }
+    public required KvmParavirt Paravirt { get; init; }
 
-    public IHypercallHandler? HypercallHandler { get; init; }
+    public IReadOnlyList<IMsrHandler> MsrHandlers => [LocalApic, Paravirt];
 
     /// <summary>The processor that starts by itself.</summary>
     public bool IsBootstrap => Index == 0;

@@ -10,13 +10,17 @@ internal sealed class PlatformBoard
 
     private readonly InterruptRouter _router;
 
-    public PlatformBoard(DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, IReadOnlyList<SerialPort> serialPorts)
+    public PlatformBoard(
+        DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, IReadOnlyList<SerialPort> serialPorts, ICharacterSink debugConsole)
     {
         _router = router;
         Apics = new LocalApicSet(context.DeviceLock);
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
         AttachTimers(context);
+        AttachPower(context);
+        context.MapPorts(0xE9, 1, new DebugConsole(debugConsole), "debug console");
+        context.MapPorts(0xF4, 4, new DebugExitPort(context.Power), "debug exit");
         for (var i = 0; i < serialPorts.Count; i++)
         {
             AttachSerialPort(context, serialPorts[i], i);
@@ -46,6 +50,24 @@ internal sealed class PlatformBoard
         context.MapPorts(0x40, 4, pit, "pit");
         context.MapPorts(0x61, 1, pit.PortB, "port 0x61");
         context.AddStateUnit(pit);
+        var rtc = new RtcMc146818(context.ConnectIrq(8), context.Clock);
+        context.MapPorts(0x70, 2, rtc, "rtc");
+        context.AddStateUnit(rtc);
+    }
+
+    private static void AttachPower(DeviceContext context)
+    {
+        var power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
+        context.MapPorts(0x600, AcpiPowerManagement.PortCount, power, "acpi-pm");
+        context.AddStateUnit(power);
+        var a20 = new A20Latch();
+        context.AddStateUnit(a20);
+        var portA = new SystemControlPortA(context.Power, a20);
+        context.MapPorts(0x92, 1, portA, "port92");
+        context.AddStateUnit(portA);
+        var reset = new ResetControlRegister(context.Power);
+        context.MapPorts(0xCF9, 1, reset, "reset-control");
+        context.AddStateUnit(reset);
     }
 
     private static void AttachSerialPort(DeviceContext context, SerialPort port, int index)

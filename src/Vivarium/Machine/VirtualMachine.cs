@@ -22,7 +22,7 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         _parts = parts;
         _schedule = schedule;
         SerialPorts = serialPorts;
-        _vcpus = [.. parts.Cpus.Select(cpu => schedule.AddVcpu(cpu, new Observer(this)))];
+        _vcpus = [.. parts.Cpus.Select(cpu => cpu.Schedule = schedule.AddVcpu(cpu, new Observer(this)))];
         parts.Power.Requested = OnPowerRequest;
         parts.Failures.Failed = Fail;
     }

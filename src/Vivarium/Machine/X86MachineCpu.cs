@@ -1,3 +1,4 @@
+using Vivarium.Devices;
 using Vivarium.X86;
 
 namespace Vivarium;
@@ -5,11 +6,11 @@ namespace Vivarium;
 /// <summary>An x86 processor on a machine's board.</summary>
 internal sealed class X86MachineCpu : IMachineCpu
 {
-    /// <summary>The TSC counts guest nanoseconds: nothing to convert, and far below what a guest could notice.</summary>
-    private const long TscFrequencyHz = 1_000_000_000;
+    private readonly KvmParavirt _paravirt;
 
     public X86MachineCpu(CpuPlan plan)
     {
+        _paravirt = plan.Paravirt;
         Cpu = new X86Cpu(new X86CpuOptions
         {
             Index = plan.Index,
@@ -20,10 +21,10 @@ internal sealed class X86MachineCpu : IMachineCpu
             PortIo = plan.PortIo,
             MmioPort = plan.MmioPort,
             Clock = plan.Clock,
-            TscFrequencyHz = TscFrequencyHz,
+            TscFrequencyHz = (long)CpuPlan.TscFrequencyHz,
             Entropy = plan.Entropy,
             MsrHandlers = plan.MsrHandlers,
-            HypercallHandler = plan.HypercallHandler,
+            HypercallHandler = plan.Paravirt,
         })
         {
             LocalApic = plan.LocalApic,
@@ -49,7 +50,17 @@ internal sealed class X86MachineCpu : IMachineCpu
 
     public int StateVersion => ((IStateUnit)Cpu).StateVersion;
 
-    public VcpuExit Run(long instructionBudget) => Cpu.Run(instructionBudget);
+    public IVcpuSchedule? Schedule { get; set; }
+
+    public VcpuExit Run(long instructionBudget)
+    {
+        if (Schedule is { } schedule)
+        {
+            _paravirt.UpdateSteal(schedule.Usage.StealNs);
+        }
+
+        return Cpu.Run(instructionBudget);
+    }
 
     public void RequestStop() => Cpu.RequestStop();
 
