@@ -212,7 +212,7 @@ public sealed class VirtualMachineBuilder
             DeviceLock = deviceLock,
         };
         SerialPort[] serialPorts = _preset == MachinePreset.Pc ? [new(), new()] : [new()];
-        var board = new PlatformBoard(context, ports, mmio, router, serialPorts, _debugConsole);
+        var board = new PlatformBoard(context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole);
         foreach (var attach in _devices)
         {
             attach(context);
@@ -225,6 +225,7 @@ public sealed class VirtualMachineBuilder
             cpus.Add(Own(owned, CreateCpu(index, context, board, ports, mmio, memory, apicId => Kick(cpus, apicId))));
         }
 
+        board.A20.Cpus = cpus;
         var parts = new MachineParts
         {
             Configuration = new MachineConfiguration(_name, _preset, _memoryBytes, _cpuCount, _cpuModel.Name),
@@ -276,8 +277,8 @@ public sealed class VirtualMachineBuilder
             LocalApic = apic,
             Paravirt = paravirt,
         });
-        tsc.Target = cpu;
-        apic.Connect(cpu, cpu);
+        tsc.Target = cpu.Tsc;
+        apic.Connect(cpu, cpu.Tsc);
         return cpu;
     }
 

@@ -1,7 +1,7 @@
 namespace Vivarium.Tests;
 
 /// <summary>A processor whose program is a delegate: the machine around it is tested without x86. Its state is one number.</summary>
-internal sealed class ScriptedCpu(CpuPlan plan, Func<ScriptedCpu, VcpuExitReason> program) : IMachineCpu
+internal sealed class ScriptedCpu(CpuPlan plan, Func<ScriptedCpu, VcpuExitReason> program) : IMachineCpu, ITscSource
 {
     private volatile bool _stop;
     private volatile bool _signalled;
@@ -20,6 +20,10 @@ internal sealed class ScriptedCpu(CpuPlan plan, Func<ScriptedCpu, VcpuExitReason
     public bool HasWork => _signalled;
 
     public IVcpuWaker? Waker { get; set; }
+
+    public ITscSource Tsc => this;
+
+    public bool IsA20Open { get; set; } = true;
 
     public IVcpuSchedule? Schedule { get; set; }
 

@@ -107,6 +107,25 @@ public sealed class VirtualMachineTests
     }
 
     [Fact]
+    public async Task Port_92_closes_address_line_20_of_all_processors_until_a_reset()
+    {
+        var cpus = new List<ScriptedCpu>();
+        await using var vm = TestMachine.Builder(
+            cpu =>
+            {
+                cpu.Plan.PortIo.WritePort(0x92, 1, 0);
+                return VcpuExitReason.Halted;
+            },
+            cpus).WithCpus(2).Build();
+        Assert.All(cpus, cpu => Assert.True(cpu.IsA20Open));
+        await vm.StartAsync();
+        Assert.True(SpinWait.SpinUntil(() => cpus.TrueForAll(cpu => !cpu.IsA20Open), TestMachine.Patience));
+        await vm.PauseAsync();
+        await vm.ResetAsync();
+        Assert.All(cpus, cpu => Assert.True(cpu.IsA20Open));
+    }
+
+    [Fact]
     public async Task A_failing_processor_is_reported_to_who_waits()
     {
         await using var vm = TestMachine.Builder(_ => throw new NotSupportedException("a defect")).Build();

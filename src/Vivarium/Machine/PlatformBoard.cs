@@ -11,9 +11,16 @@ internal sealed class PlatformBoard
     private readonly InterruptRouter _router;
 
     public PlatformBoard(
-        DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, IReadOnlyList<SerialPort> serialPorts, ICharacterSink debugConsole)
+        DeviceContext context,
+        PortBus ports,
+        MmioBus mmio,
+        InterruptRouter router,
+        A20Gate a20,
+        IReadOnlyList<SerialPort> serialPorts,
+        ICharacterSink debugConsole)
     {
         _router = router;
+        A20 = a20;
         Apics = new LocalApicSet(context.DeviceLock);
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
@@ -28,6 +35,8 @@ internal sealed class PlatformBoard
     }
 
     public LocalApicSet Apics { get; }
+
+    public A20Gate A20 { get; }
 
     private void AttachInterruptControllers(DeviceContext context, PortBus ports, MmioBus mmio)
     {
@@ -55,14 +64,13 @@ internal sealed class PlatformBoard
         context.AddStateUnit(rtc);
     }
 
-    private static void AttachPower(DeviceContext context)
+    private void AttachPower(DeviceContext context)
     {
         var power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
         context.MapPorts(0x600, AcpiPowerManagement.PortCount, power, "acpi-pm");
         context.AddStateUnit(power);
-        var a20 = new A20Latch();
-        context.AddStateUnit(a20);
-        var portA = new SystemControlPortA(context.Power, a20);
+        context.AddStateUnit(A20);
+        var portA = new SystemControlPortA(context.Power, A20);
         context.MapPorts(0x92, 1, portA, "port92");
         context.AddStateUnit(portA);
         var reset = new ResetControlRegister(context.Power);

@@ -21,10 +21,11 @@ internal sealed class X86MachineCpu : IMachineCpu
             PortIo = plan.PortIo,
             MmioPort = plan.MmioPort,
             Clock = plan.Clock,
-            TscFrequencyHz = (long)CpuPlan.TscFrequencyHz,
+            TscFrequencyHz = CpuPlan.TscFrequencyHz,
             Entropy = plan.Entropy,
             MsrHandlers = plan.MsrHandlers,
-            HypercallHandler = plan.Paravirt,
+            Hypercalls = plan.Paravirt,
+            HypervisorFeatures = KvmCpuid.Features,
         })
         {
             LocalApic = plan.LocalApic,
@@ -44,7 +45,13 @@ internal sealed class X86MachineCpu : IMachineCpu
         set => Cpu.Waker = value;
     }
 
-    public ulong FrequencyHz => Cpu.FrequencyHz;
+    public ITscSource Tsc => Cpu.Tsc;
+
+    public bool IsA20Open
+    {
+        get => Cpu.A20Enabled;
+        set => Cpu.A20Enabled = value;
+    }
 
     public string StateName => Cpu.StateName;
 
@@ -73,10 +80,6 @@ internal sealed class X86MachineCpu : IMachineCpu
     public void SignalStartup(byte vector) => Cpu.SignalStartup(vector);
 
     public void SignalKick() => Cpu.SignalKick();
-
-    public ulong TscAt(long guestNs) => Cpu.TscAt(guestNs);
-
-    public long GuestNsAt(ulong tsc) => Cpu.GuestNsAt(tsc);
 
     public void Reset() => Cpu.Reset();
 
