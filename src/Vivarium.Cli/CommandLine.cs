@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace Vivarium.Cli;
 
@@ -7,10 +8,13 @@ internal static class CommandLine
 {
     public static async Task<int> InvokeAsync(string[] args, TextWriter errors)
     {
-        var root = new RootCommand("Runs x86 guests inside an ordinary process: no privilege, no kernel module.")
+        // Not a RootCommand, whose name is the executable's: help should show what the user types.
+        var root = new Command("vivarium", "Runs x86 guests inside an ordinary process: no privilege, no kernel module.")
         {
             RunCommand.Create(),
             InspectCommand.Create(),
+            new HelpOption { Recursive = true },
+            new VersionOption(),
         };
         var result = root.Parse(args);
         if (result.Errors.Count > 0)
@@ -34,6 +38,10 @@ internal static class CommandLine
         {
             await errors.WriteLineAsync($"vivarium: {exception.Message}\n{exception.InnerException}").ConfigureAwait(false);
             return ExitCodes.Failure;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCodes.Interrupted;
         }
     }
 

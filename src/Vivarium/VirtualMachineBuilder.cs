@@ -240,8 +240,8 @@ public sealed class VirtualMachineBuilder
             Devices = context.Units,
             Resynchronise = router.Resync,
             Loader = _loader,
-            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes)),
-            WriteTables = () => { },
+            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes)) { RsdpGpa = AcpiTables.DefaultAddress },
+            AcpiTables = board.CreateAcpiTables(_cpuCount),
             Owned = owned,
         };
         parts.PowerOn();

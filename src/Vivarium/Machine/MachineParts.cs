@@ -37,8 +37,8 @@ internal sealed class MachineParts
 
     public required BootContext BootContext { get; init; }
 
-    /// <summary>Writes the platform's own tables into zeroed guest memory before the loader runs.</summary>
-    public required Action WriteTables { get; init; }
+    /// <summary>What goes to the root pointer's address before the loader runs.</summary>
+    public required byte[] AcpiTables { get; init; }
 
     /// <summary>Disposed after the machine, in order: what it owns.</summary>
     public required IReadOnlyList<IDisposable> Owned { get; init; }
@@ -60,7 +60,7 @@ internal sealed class MachineParts
             Resynchronise();
         }
 
-        WriteTables();
+        BootContext.Write(BootContext.RsdpGpa, AcpiTables, "ACPI tables");
         if (Loader.Load(BootContext) is { } state)
         {
             Cpus[0].Start(state);

@@ -6,9 +6,10 @@ namespace Vivarium;
 /// <summary>The built-in devices of a preset and their wires: what is soldered to the board of a PC.</summary>
 internal sealed class PlatformBoard
 {
-    private static readonly (ushort Ports, int Irq)[] s_serialPorts = [(0x3F8, 4), (0x2F8, 3)];
+    private static readonly (ushort Port, byte Irq)[] s_serialPorts = [(0x3F8, 4), (0x2F8, 3)];
 
     private readonly InterruptRouter _router;
+    private readonly int _serialPortCount;
 
     public PlatformBoard(
         DeviceContext context,
@@ -21,6 +22,7 @@ internal sealed class PlatformBoard
     {
         _router = router;
         A20 = a20;
+        _serialPortCount = serialPorts.Count;
         Apics = new LocalApicSet(context.DeviceLock);
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
@@ -37,6 +39,14 @@ internal sealed class PlatformBoard
     public LocalApicSet Apics { get; }
 
     public A20Gate A20 { get; }
+
+    /// <summary>The tables that tell an operating system what is here.</summary>
+    public byte[] CreateAcpiTables(int cpuCount) => AcpiTables.Build(new AcpiConfiguration
+    {
+        ApicIds = [.. Enumerable.Range(0, cpuCount).Select(index => (uint)index)],
+        SerialPorts = s_serialPorts[.._serialPortCount],
+        HasKeyboardController = false,
+    });
 
     private void AttachInterruptControllers(DeviceContext context, PortBus ports, MmioBus mmio)
     {
@@ -86,7 +96,7 @@ internal sealed class PlatformBoard
             InputSpaceAvailable = port.OnSpaceAvailable,
         };
         port.Connect(context.Events, chunk => uart.Receive(chunk.Span));
-        context.MapPorts(s_serialPorts[index].Ports, 8, uart, name);
+        context.MapPorts(s_serialPorts[index].Port, 8, uart, name);
         context.AddStateUnit(uart);
     }
 }
