@@ -15,7 +15,7 @@ internal static class PortScript
             // FsCheck prefers small numbers: the index makes equal ones differ.
             var bits = (uint)HashCode(step, index);
             var device = devices[(bits >> 4) % (uint)devices.Length];
-            var offset = (ushort)((bits >> 8) & 0x1F);
+            var offset = (ushort)(((bits >> 8) & 0x1F) >> (int)((bits >> 20) & 7));
             var sizeBytes = (bits >> 13 & 7) switch { 0 => 2, 1 => 4, _ => 1 };
             switch (bits & 0xF)
             {
