@@ -212,7 +212,8 @@ public sealed class VirtualMachineBuilder
             DeviceLock = deviceLock,
         };
         SerialPort[] serialPorts = _preset == MachinePreset.Pc ? [new(), new()] : [new()];
-        var board = new PlatformBoard(context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole);
+        var configuration = new MachineConfiguration(_name, _preset, _memoryBytes, _cpuCount, _cpuModel.Name);
+        var board = new PlatformBoard(configuration, context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole);
         foreach (var attach in _devices)
         {
             attach(context);
@@ -228,7 +229,7 @@ public sealed class VirtualMachineBuilder
         board.A20.Cpus = cpus;
         var parts = new MachineParts
         {
-            Configuration = new MachineConfiguration(_name, _preset, _memoryBytes, _cpuCount, _cpuModel.Name),
+            Configuration = configuration,
             Logger = logger,
             DeviceLock = deviceLock,
             Memory = memory,

@@ -58,6 +58,17 @@ public sealed class VirtualMachineBuilderTests
         await vm.StartAsync();
     }
 
+    [Fact]
+    public async Task A_pc_has_what_a_microvm_has_and_more()
+    {
+        await using var micro = TestMachine.Idle().Build();
+        await using var pc = TestMachine.Idle().WithPreset(MachinePreset.Pc).WithMemory(5UL << 30).Build();
+        Assert.Single(micro.SerialPorts);
+        Assert.Equal(2, pc.SerialPorts.Count);
+        Assert.Equal(0x2052_5450_2044_5352UL, micro.Memory.Read<ulong>(0xE0000));
+        Assert.Equal(0x2052_5450_2044_5352UL, pc.Memory.Read<ulong>(0xE0000));
+    }
+
     private sealed class NullDevice : IPortDevice, IMmioDevice
     {
         public IoResult ReadPort(ushort offset, int sizeBytes, out uint value)

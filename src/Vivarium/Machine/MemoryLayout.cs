@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Vivarium.Memory;
 
 namespace Vivarium;
@@ -17,6 +18,7 @@ internal static class MemoryLayout
     /// <summary>The rest of RAM begins here.</summary>
     public const ulong Above4GGpa = 0x1_0000_0000;
 
+    private const int FirmwareEntryBytes = 20;
     private const ulong VgaGpa = 0xA0000;
     private const ulong VgaEndGpa = 0xC0000;
 
@@ -47,5 +49,23 @@ internal static class MemoryLayout
         }
 
         return map;
+    }
+
+    /// <summary>The RAM ranges as firmware reads them: address, size and kind of each in 20 bytes.</summary>
+    public static byte[] CreateFirmwareMap(ulong memoryBytes)
+    {
+        (ulong Gpa, ulong SizeBytes)[] ranges = memoryBytes > DeviceHoleGpa
+            ? [(0, DeviceHoleGpa), (Above4GGpa, memoryBytes - DeviceHoleGpa)]
+            : [(0, memoryBytes)];
+        var file = new byte[ranges.Length * FirmwareEntryBytes];
+        for (var i = 0; i < ranges.Length; i++)
+        {
+            var entry = file.AsSpan(i * FirmwareEntryBytes);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry, ranges[i].Gpa);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], ranges[i].SizeBytes);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[16..], (int)MemoryMapKind.Usable);
+        }
+
+        return file;
     }
 }

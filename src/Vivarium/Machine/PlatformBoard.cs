@@ -10,8 +10,10 @@ internal sealed class PlatformBoard
 
     private readonly InterruptRouter _router;
     private readonly int _serialPortCount;
+    private readonly bool _isPc;
 
     public PlatformBoard(
+        MachineConfiguration configuration,
         DeviceContext context,
         PortBus ports,
         MmioBus mmio,
@@ -23,13 +25,20 @@ internal sealed class PlatformBoard
         _router = router;
         A20 = a20;
         _serialPortCount = serialPorts.Count;
+        _isPc = configuration.Preset == MachinePreset.Pc;
         Apics = new LocalApicSet(context.DeviceLock);
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
-        AttachTimers(context);
+        AttachTimers(context, configuration.MemoryBytes);
         AttachPower(context);
         context.MapPorts(0xE9, 1, new DebugConsole(debugConsole), "debug console");
         context.MapPorts(0xF4, 4, new DebugExitPort(context.Power), "debug exit");
+        if (_isPc)
+        {
+            AttachKeyboard(context);
+            AttachFirmwareConfig(context, configuration);
+        }
+
         for (var i = 0; i < serialPorts.Count; i++)
         {
             AttachSerialPort(context, serialPorts[i], i);
@@ -45,7 +54,7 @@ internal sealed class PlatformBoard
     {
         ApicIds = [.. Enumerable.Range(0, cpuCount).Select(index => (uint)index)],
         SerialPorts = s_serialPorts[.._serialPortCount],
-        HasKeyboardController = false,
+        HasKeyboardController = _isPc,
     });
 
     private void AttachInterruptControllers(DeviceContext context, PortBus ports, MmioBus mmio)
@@ -63,13 +72,15 @@ internal sealed class PlatformBoard
         _router.RoutePc(pic, ioApic);
     }
 
-    private static void AttachTimers(DeviceContext context)
+    private static void AttachTimers(DeviceContext context, ulong memoryBytes)
     {
         var pit = new Pit8254(context.ConnectIrq(0), context.Clock);
         context.MapPorts(0x40, 4, pit, "pit");
         context.MapPorts(0x61, 1, pit.PortB, "port 0x61");
         context.AddStateUnit(pit);
         var rtc = new RtcMc146818(context.ConnectIrq(8), context.Clock);
+        var belowBytes = Math.Min(memoryBytes, MemoryLayout.DeviceHoleGpa);
+        rtc.SetMemorySize(belowBytes, memoryBytes - belowBytes);
         context.MapPorts(0x70, 2, rtc, "rtc");
         context.AddStateUnit(rtc);
     }
@@ -86,6 +97,26 @@ internal sealed class PlatformBoard
         var reset = new ResetControlRegister(context.Power);
         context.MapPorts(0xCF9, 1, reset, "reset-control");
         context.AddStateUnit(reset);
+    }
+
+    private static void AttachFirmwareConfig(DeviceContext context, MachineConfiguration configuration)
+    {
+        var firmware = new FwCfg(context.Memory);
+        firmware.SetItem(FwCfgItem.RamSize, configuration.MemoryBytes);
+        firmware.SetItem(FwCfgItem.ProcessorCount, (ushort)configuration.CpuCount);
+        firmware.SetItem(FwCfgItem.MaximumProcessorCount, (ushort)configuration.CpuCount);
+        firmware.AddFile("etc/e820", MemoryLayout.CreateFirmwareMap(configuration.MemoryBytes));
+        context.MapPorts(0x510, 2, firmware, "fw-cfg");
+        context.MapPorts(0x514, 8, firmware.DmaPorts, "fw-cfg DMA");
+        context.AddStateUnit(firmware);
+    }
+
+    private void AttachKeyboard(DeviceContext context)
+    {
+        var keyboard = new I8042(context.ConnectIrq(1), context.ConnectIrq(12), context.Power, A20);
+        context.MapPorts(0x60, 1, keyboard.DataPort, "i8042 data");
+        context.MapPorts(0x64, 1, keyboard.CommandPort, "i8042 command");
+        context.AddStateUnit(keyboard);
     }
 
     private static void AttachSerialPort(DeviceContext context, SerialPort port, int index)
