@@ -34,7 +34,7 @@ public sealed class PvhBootLoader : IBootLoader
             throw new GuestImageException($"The command line has {_commandLine.Length} bytes, which is too long.");
         }
 
-        var note = _image.FindNote("Xen\0"u8, EntryNote);
+        var note = FindEntry(_image);
         _entry = note switch
         {
             { Length: 4 } => BinaryPrimitives.ReadUInt32LittleEndian(note.Value.Span),
@@ -42,6 +42,9 @@ public sealed class PvhBootLoader : IBootLoader
             _ => throw new GuestImageException("The ELF image has no PVH entry (note XEN_ELFNOTE_PHYS32_ENTRY); Linux has one with CONFIG_PVH."),
         };
     }
+
+    /// <summary>Whether an ELF image has a PVH entry.</summary>
+    internal static bool HasEntry(ElfImage image) => FindEntry(image) is { Length: 4 or 8 };
 
     /// <inheritdoc/>
     public CpuStartState? Load(BootContext context)
@@ -78,4 +81,6 @@ public sealed class PvhBootLoader : IBootLoader
         context.Write(BootLayout.StartInfo + 48, (uint)count, what);
         return StartStates.Protected32(context, _entry) with { Rbx = BootLayout.StartInfo };
     }
+
+    private static ReadOnlyMemory<byte>? FindEntry(ElfImage image) => image.FindNote("Xen\0"u8, EntryNote);
 }

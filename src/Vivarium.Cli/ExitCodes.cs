@@ -1,0 +1,23 @@
+namespace Vivarium.Cli;
+
+/// <summary>Process exit codes. A guest's debug exit gives its own.</summary>
+internal static class ExitCodes
+{
+    /// <summary>The guest powered itself off, or the user quit.</summary>
+    public const int Success = 0;
+
+    /// <summary>A defect of Vivarium.</summary>
+    public const int Failure = 1;
+
+    /// <summary>Bad usage: an impossible option, a missing or damaged file.</summary>
+    public const int Usage = 64;
+
+    /// <summary>The guest triple-faulted.</summary>
+    public const int TripleFault = 70;
+
+    /// <summary>The time was up.</summary>
+    public const int Timeout = 124;
+
+    /// <summary>Interrupted by a signal.</summary>
+    public const int Interrupted = 130;
+}

@@ -1,0 +1,91 @@
+namespace Vivarium.Cli;
+
+/// <summary>Builds the machine that the options describe.</summary>
+internal static class MachineFactory
+{
+    /// <summary>HLT, and a jump back to it: what a machine without images runs if its restored guest resets.</summary>
+    private static readonly byte[] s_haltLoop = [0xF4, 0xEB, 0xFD];
+
+    public static async Task<VirtualMachine> CreateAsync(RunOptions options, ICharacterSink? debugConsole, CancellationToken cancellationToken)
+    {
+        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options));
+        if (debugConsole is not null)
+        {
+            builder.WithDebugConsole(debugConsole);
+        }
+
+        if (options.SnapshotLoad is null)
+        {
+            return Build(builder.WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
+                .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
+        }
+
+        var snapshot = File.OpenRead(options.SnapshotLoad);
+        await using (snapshot.ConfigureAwait(false))
+        {
+            var saved = (await SnapshotInfo.ReadAsync(snapshot, cancellationToken).ConfigureAwait(false)).Configuration;
+            var vm = Build(builder.WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes)
+                .WithCpus(saved.CpuCount).WithCpuModel(RunOptions.FindModel(saved.CpuModel)));
+            try
+            {
+                snapshot.Position = 0;
+                await vm.RestoreAsync(snapshot, cancellationToken).ConfigureAwait(false);
+                return vm;
+            }
+            catch
+            {
+                await vm.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+        }
+    }
+
+    private static VirtualMachine Build(VirtualMachineBuilder builder)
+    {
+        try
+        {
+            return builder.Build();
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new UsageException(exception.Message);
+        }
+    }
+
+    private static IBootLoader CreateLoader(RunOptions options)
+    {
+        if (options.Kernel is { } kernelFile)
+        {
+            var kernel = Read(kernelFile);
+            return GuestImage.Identify(kernel).Kind switch
+            {
+                GuestImageKind.LinuxBzImage => new LinuxBootLoader(kernel, ReadInitrd(options), options.Append),
+                GuestImageKind.PvhElf => new PvhBootLoader(kernel, ReadInitrd(options), options.Append),
+                GuestImageKind.Multiboot => throw new UsageException($"'{kernelFile}' is a multiboot image; give it with --multiboot."),
+                _ => throw new UsageException($"'{kernelFile}' is neither a Linux bzImage nor an ELF image with a PVH entry."),
+            };
+        }
+
+        if (options.Multiboot is { } multibootFile)
+        {
+            var initrd = ReadInitrd(options);
+            return new MultibootLoader(Read(multibootFile), options.Append, initrd.IsEmpty ? [] : [new MultibootModule(initrd, Path.GetFileName(options.Initrd)!)]);
+        }
+
+        return options.Rom is { } romFile ? new RomLoader(Read(romFile)) : new FlatBinaryLoader(s_haltLoop);
+    }
+
+    private static ReadOnlyMemory<byte> ReadInitrd(RunOptions options) => options.Initrd is { } file ? Read(file) : default;
+
+    private static byte[] Read(string file)
+    {
+        try
+        {
+            return File.ReadAllBytes(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UsageException($"'{file}' cannot be read: {exception.Message}");
+        }
+    }
+}

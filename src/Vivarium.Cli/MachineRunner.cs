@@ -1,0 +1,92 @@
+namespace Vivarium.Cli;
+
+/// <summary>Runs a machine from its start to its end and turns that into an exit code.</summary>
+internal sealed class MachineRunner(RunOptions options)
+{
+    private readonly TaskCompletionSource _quit = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        using var debugConsole = options.DebugConsole is { } debugFile ? new FileCharacterSink(debugFile) : null;
+        using var serialFile = options.SerialFile is { } file ? new FileCharacterSink(file) : null;
+        var vm = await MachineFactory.CreateAsync(options, debugConsole, cancellationToken).ConfigureAwait(false);
+        await using (vm.ConfigureAwait(false))
+        {
+            using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;
+            var output = Task.CompletedTask;
+            if (serialFile is not null)
+            {
+                vm.Console.RedirectTo(serialFile);
+            }
+            else if (options.IsSerialStdio)
+            {
+                var bridge = new ConsoleBridge(vm.Console, command => OnCommand(vm, command));
+                output = bridge.CopyOutputAsync();
+                bridge.StartInput();
+            }
+
+            await vm.StartAsync(cancellationToken).ConfigureAwait(false);
+            var code = await WaitAsync(vm, cancellationToken).ConfigureAwait(false);
+            await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            await output.ConfigureAwait(false);
+            return code;
+        }
+    }
+
+    private async Task<int> WaitAsync(VirtualMachine vm, CancellationToken cancellationToken)
+    {
+        var shutdown = vm.WaitForShutdownAsync(CancellationToken.None);
+        var timeout = options.TimeoutSeconds is { } seconds ? Task.Delay(TimeSpan.FromSeconds(seconds), CancellationToken.None) : Task.Delay(-1, CancellationToken.None);
+        var interrupted = Task.Delay(Timeout.Infinite, cancellationToken);
+        var first = await Task.WhenAny(shutdown, timeout, _quit.Task, interrupted).ConfigureAwait(false);
+        if (first == shutdown)
+        {
+            var reason = await shutdown.ConfigureAwait(false);
+            return reason.Kind switch
+            {
+                ShutdownKind.DebugExit => reason.ExitCode,
+                ShutdownKind.TripleFault => ExitCodes.TripleFault,
+                _ => ExitCodes.Success,
+            };
+        }
+
+        if (first != interrupted && options.SnapshotSave is { } file)
+        {
+            await SaveAsync(vm, file).ConfigureAwait(false);
+        }
+
+        return first == timeout ? ExitCodes.Timeout : first == _quit.Task ? ExitCodes.Success : ExitCodes.Interrupted;
+    }
+
+    private void OnCommand(VirtualMachine vm, ConsoleCommand command)
+    {
+        if (command == ConsoleCommand.Quit)
+        {
+            _quit.TrySetResult();
+        }
+        else if (options.SnapshotSave is { } file)
+        {
+            _ = SaveAsync(vm, file);
+        }
+    }
+
+    private static async Task SaveAsync(VirtualMachine vm, string file)
+    {
+        // Beside the target first: a snapshot that is there is replaced by a whole one or not at all.
+        var temporary = file + ".part";
+        try
+        {
+            var stream = File.Create(temporary);
+            await using (stream.ConfigureAwait(false))
+            {
+                await vm.SaveAsync(stream).ConfigureAwait(false);
+            }
+
+            File.Move(temporary, file, overwrite: true);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            await Console.Error.WriteLineAsync($"vivarium: the snapshot was not saved: {exception.Message}").ConfigureAwait(false);
+        }
+    }
+}

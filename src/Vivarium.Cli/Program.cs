@@ -1,0 +1,3 @@
+using Vivarium.Cli;
+
+return await CommandLine.InvokeAsync(args, Console.Error).ConfigureAwait(false);

@@ -1,0 +1,87 @@
+using Vivarium.X86;
+
+namespace Vivarium.Cli;
+
+/// <summary>What <c>vivarium run</c> was asked for.</summary>
+internal sealed record RunOptions
+{
+    private const string FilePrefix = "file:";
+
+    public string? Kernel { get; init; }
+
+    public string? Initrd { get; init; }
+
+    public string Append { get; init; } = "";
+
+    public ulong MemoryBytes { get; init; }
+
+    public int Cpus { get; init; }
+
+    public string Engine { get; init; } = "auto";
+
+    public string CpuModel { get; init; } = "max";
+
+    public string? Rom { get; init; }
+
+    public string? Multiboot { get; init; }
+
+    public string Serial { get; init; } = "stdio";
+
+    public string? DebugConsole { get; init; }
+
+    public string? SnapshotSave { get; init; }
+
+    public string? SnapshotLoad { get; init; }
+
+    public double? TimeoutSeconds { get; init; }
+
+    public bool IsSerialStdio => Serial == "stdio";
+
+    /// <summary>The file that takes the serial port's output; null if none does.</summary>
+    public string? SerialFile => Serial.StartsWith(FilePrefix, StringComparison.Ordinal) ? Serial[FilePrefix.Length..] : null;
+
+    /// <exception cref="UsageException">An option is impossible, or they do not go together.</exception>
+    public void Validate()
+    {
+        var sources = new[] { Kernel, Rom, Multiboot }.Count(source => source is not null);
+        if (sources > 1)
+        {
+            throw new UsageException("Give only one of --kernel, --rom and --multiboot.");
+        }
+
+        if (sources == 0 && SnapshotLoad is null)
+        {
+            throw new UsageException("Nothing to run: give --kernel, --rom, --multiboot or --snapshot-load.");
+        }
+
+        if (Rom is not null && (Initrd is not null || Append.Length > 0))
+        {
+            throw new UsageException("A ROM takes no --initrd and no --append.");
+        }
+
+        if (Engine is not ("interpreter" or "recompiler" or "auto"))
+        {
+            throw new UsageException($"There is no engine '{Engine}'; choose interpreter, recompiler or auto.");
+        }
+
+        if (Engine == "recompiler")
+        {
+            throw new UsageException("The recompiler is not in this version; choose --engine interpreter or auto.");
+        }
+
+        if (!IsSerialStdio && Serial != "none" && string.IsNullOrEmpty(SerialFile))
+        {
+            throw new UsageException($"--serial takes stdio, file:F or none, not '{Serial}'.");
+        }
+
+        if (TimeoutSeconds is <= 0 or > 31_536_000 or double.NaN)
+        {
+            throw new UsageException("--timeout takes seconds, more than 0 and at most a year.");
+        }
+    }
+
+    /// <exception cref="UsageException">There is no such model.</exception>
+    public static CpuModel FindModel(string name) =>
+        X86.CpuModel.All.FirstOrDefault(model => model.Name == name)
+        ?? throw new UsageException($"There is no CPU model '{name}'; choose {string.Join(", ", X86.CpuModel.All.Select(model => model.Name))}.");
+}

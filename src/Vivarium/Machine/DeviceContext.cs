@@ -1,0 +1,96 @@
+using Microsoft.Extensions.Logging;
+using Vivarium.Bus;
+using Vivarium.Memory;
+
+namespace Vivarium;
+
+/// <summary>
+/// What a device gets when it is added to a machine: the services it takes in its constructor, and the places where it can be attached.
+/// Valid while the machine is built.
+/// </summary>
+public sealed class DeviceContext
+{
+    private readonly PortBus _ports;
+    private readonly MmioBus _mmio;
+    private readonly InterruptRouter _router;
+    private readonly GuestMemory _memory;
+    private readonly List<IStateUnit> _units = [];
+    private readonly List<IDisposable> _owned = [];
+
+    internal DeviceContext(PortBus ports, MmioBus mmio, InterruptRouter router, GuestMemory memory)
+    {
+        _ports = ports;
+        _mmio = mmio;
+        _router = router;
+        _memory = memory;
+    }
+
+    /// <summary>Guest time and timers.</summary>
+    public required IVmClock Clock { get; init; }
+
+    /// <summary>The door for completions and host calls.</summary>
+    public required IVmEventQueue Events { get; init; }
+
+    /// <summary>Power-off and reset.</summary>
+    public required IPowerControl Power { get; init; }
+
+    /// <summary>The machine's randomness.</summary>
+    public required IEntropySource Entropy { get; init; }
+
+    /// <summary>Loggers.</summary>
+    public required ILoggerFactory LoggerFactory { get; init; }
+
+    /// <summary>Held around every call of a device.</summary>
+    public required Lock DeviceLock { get; init; }
+
+    /// <summary>Guest memory for DMA.</summary>
+    public IGuestMemory Memory => _memory;
+
+    internal IReadOnlyList<IStateUnit> Units => _units;
+
+    internal IReadOnlyList<IDisposable> Owned => _owned;
+
+    /// <summary>A new interrupt line to global system interrupt <paramref name="gsi"/>, 0 to 23; devices may share one.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such interrupt.</exception>
+    public IrqLine ConnectIrq(int gsi) => _router.Connect(gsi);
+
+    /// <summary>Claims I/O ports.</summary>
+    /// <exception cref="ArgumentException">Another device has some of them.</exception>
+    public BusRegistration MapPorts(ushort start, int count, IPortDevice device, string name) => _ports.Map(start, count, device, name);
+
+    /// <summary>Claims guest-physical addresses outside RAM.</summary>
+    /// <exception cref="ArgumentException">Another device or RAM is at some of them.</exception>
+    public BusRegistration MapMmio(ulong gpa, ulong sizeBytes, IMmioDevice device, string name)
+    {
+        foreach (var ram in _memory.RamRanges)
+        {
+            if (gpa < ram.Gpa + ram.SizeBytes && ram.Gpa < gpa + sizeBytes)
+            {
+                throw new ArgumentException(
+                    $"'{name}' at 0x{gpa:X} overlaps RAM at 0x{ram.Gpa:X}-0x{ram.Gpa + ram.SizeBytes - 1:X}; choose an address from 0xC0000000 to 0xFEBFFFFF.");
+            }
+        }
+
+        return _mmio.Map(gpa, sizeBytes, device, name);
+    }
+
+    /// <summary>Makes a device part of the machine's reset, start, stop and saved state.</summary>
+    /// <exception cref="ArgumentException">Another unit has the same name.</exception>
+    public void AddStateUnit(IStateUnit unit)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        if (_units.Exists(each => each.StateName == unit.StateName))
+        {
+            throw new ArgumentException($"There is already a device with the state name '{unit.StateName}'; names must differ.", nameof(unit));
+        }
+
+        _units.Add(unit);
+    }
+
+    /// <summary>Lets the machine dispose of it when it is disposed itself.</summary>
+    public void AddOwned(IDisposable owned)
+    {
+        ArgumentNullException.ThrowIfNull(owned);
+        _owned.Add(owned);
+    }
+}

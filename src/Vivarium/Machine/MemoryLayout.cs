@@ -1,0 +1,71 @@
+using System.Buffers.Binary;
+using Vivarium.Memory;
+
+namespace Vivarium;
+
+/// <summary>Where a PC has its RAM, and the map that says so to the guest.</summary>
+internal static class MemoryLayout
+{
+    /// <summary>Begins the 1 MiB hole's upper part, where ACPI tables go and kernels look for them.</summary>
+    public const ulong TablesGpa = 0xE0000;
+
+    /// <summary>Ends the legacy area.</summary>
+    public const ulong HighMemoryGpa = 0x10_0000;
+
+    /// <summary>RAM ends here below 4 GiB; devices, APICs and ROM are above.</summary>
+    public const ulong DeviceHoleGpa = 0xC000_0000;
+
+    /// <summary>The rest of RAM begins here.</summary>
+    public const ulong Above4GGpa = 0x1_0000_0000;
+
+    private const int FirmwareEntryBytes = 20;
+    private const ulong VgaGpa = 0xA0000;
+    private const ulong VgaEndGpa = 0xC0000;
+
+    /// <summary>Adds RAM of <paramref name="memoryBytes"/> (at least 2 MiB, in pages); 128 KiB at 640 KiB are lost to the VGA window, as on a PC.</summary>
+    public static void AddRam(GuestMemory memory, ulong memoryBytes)
+    {
+        memory.AddRam(0, VgaGpa);
+        memory.AddRam(VgaEndGpa, Math.Min(memoryBytes, DeviceHoleGpa) - VgaEndGpa);
+        if (memoryBytes > DeviceHoleGpa)
+        {
+            memory.AddRam(Above4GGpa, memoryBytes - DeviceHoleGpa);
+        }
+    }
+
+    /// <summary>The memory map for the guest.</summary>
+    public static IReadOnlyList<MemoryMapEntry> CreateMap(ulong memoryBytes)
+    {
+        var map = new List<MemoryMapEntry>
+        {
+            new(0, BootLayout.ExtendedBiosData, MemoryMapKind.Usable),
+            new(BootLayout.ExtendedBiosData, VgaGpa - BootLayout.ExtendedBiosData, MemoryMapKind.Reserved),
+            new(TablesGpa, HighMemoryGpa - TablesGpa, MemoryMapKind.Reserved),
+            new(HighMemoryGpa, Math.Min(memoryBytes, DeviceHoleGpa) - HighMemoryGpa, MemoryMapKind.Usable),
+        };
+        if (memoryBytes > DeviceHoleGpa)
+        {
+            map.Add(new MemoryMapEntry(Above4GGpa, memoryBytes - DeviceHoleGpa, MemoryMapKind.Usable));
+        }
+
+        return map;
+    }
+
+    /// <summary>The RAM ranges as firmware reads them: address, size and kind of each in 20 bytes.</summary>
+    public static byte[] CreateFirmwareMap(ulong memoryBytes)
+    {
+        (ulong Gpa, ulong SizeBytes)[] ranges = memoryBytes > DeviceHoleGpa
+            ? [(0, DeviceHoleGpa), (Above4GGpa, memoryBytes - DeviceHoleGpa)]
+            : [(0, memoryBytes)];
+        var file = new byte[ranges.Length * FirmwareEntryBytes];
+        for (var i = 0; i < ranges.Length; i++)
+        {
+            var entry = file.AsSpan(i * FirmwareEntryBytes);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry, ranges[i].Gpa);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], ranges[i].SizeBytes);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[16..], (int)MemoryMapKind.Usable);
+        }
+
+        return file;
+    }
+}

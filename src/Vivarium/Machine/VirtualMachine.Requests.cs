@@ -1,0 +1,87 @@
+using Microsoft.Extensions.Logging;
+
+namespace Vivarium;
+
+/// <content>What the guest and its processors ask of the machine, and failures.</content>
+public sealed partial class VirtualMachine
+{
+    private PowerRequest? _request;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Machine '{Name}' was reset.")]
+    private static partial void LogReset(ILogger logger, string name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Machine '{Name}' ended: {Kind}, code {ExitCode}.")]
+    private static partial void LogEnded(ILogger logger, string name, ShutdownKind kind, int exitCode);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Machine '{Name}' failed.")]
+    private static partial void LogFailed(ILogger logger, string name, Exception exception);
+
+    /// <summary>On any thread, perhaps with the device lock held: stops the processors without waiting and leaves the rest to another thread.</summary>
+    private void OnPowerRequest(PowerRequest request)
+    {
+        // The first one counts until it has been carried out, in whatever state the machine is then: a guest that hammers the reset port
+        // queues nothing, and one that the host pauses at the same moment loses nothing.
+        if (Interlocked.CompareExchange(ref _request, request, null) is null)
+        {
+            foreach (var vcpu in _vcpus)
+            {
+                _ = vcpu.PauseAsync();
+            }
+
+            _ = Task.Run(CarryOutRequestAsync);
+        }
+    }
+
+    private async Task CarryOutRequestAsync()
+    {
+        await _turn.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var request = Interlocked.Exchange(ref _request, null);
+            if (request is null || _state == MachineState.Stopped)
+            {
+                return;
+            }
+
+            switch (request.Kind)
+            {
+                case PowerRequestKind.End:
+                    await EndAsync(request.Reason!).ConfigureAwait(false);
+                    break;
+                case PowerRequestKind.Reset:
+                    await ResetCoreAsync().ConfigureAwait(false);
+                    break;
+                case PowerRequestKind.Pause when _state == MachineState.Running:
+                    await HaltAsync().ConfigureAwait(false);
+                    ChangeState(MachineState.Paused);
+                    break;
+            }
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>A defect: the machine ends, and whoever waits for its end gets the exception. Any thread.</summary>
+    private void Fail(Exception exception)
+    {
+        LogFailed(_parts.Logger, Configuration.Name, exception);
+        _shutdown.TrySetException(new VirtualMachineException(
+            $"The machine '{Configuration.Name}' failed by a defect of Vivarium or of a device added to it: {exception.Message}", exception));
+        OnPowerRequest(new PowerRequest(PowerRequestKind.End, new ShutdownReason(ShutdownKind.Stopped)));
+    }
+
+    private sealed class Observer(VirtualMachine machine) : IVcpuObserver
+    {
+        public void OnStopped(IVcpu vcpu, VcpuExit exit) => machine.OnPowerRequest(exit.Reason == VcpuExitReason.Shutdown
+            ? new PowerRequest(PowerRequestKind.End, new ShutdownReason(ShutdownKind.TripleFault))
+            : new PowerRequest(PowerRequestKind.Pause, null));
+
+        public void OnFailed(IVcpu vcpu, Exception exception) => machine.Fail(exception);
+    }
+}

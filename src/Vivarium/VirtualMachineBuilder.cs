@@ -1,0 +1,301 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Vivarium.Bus;
+using Vivarium.Devices;
+using Vivarium.Memory;
+using Vivarium.Scheduling;
+using Vivarium.X86;
+
+namespace Vivarium;
+
+/// <summary>
+/// Describes a machine step by step; <see cref="Build"/> checks the whole and assembles it. Each method returns the builder. Not
+/// thread-safe; one builder can build one machine, as devices and boot loaders belong to one.
+/// </summary>
+public sealed class VirtualMachineBuilder
+{
+    private const ulong MinimumMemoryBytes = 2UL << 20;
+    private const ulong MaximumMemoryBytes = 1UL << 40;
+    private const int MaximumCpus = 255;
+
+    private readonly List<Action<DeviceContext>> _devices = [];
+    private string _name = "vm";
+    private MachinePreset _preset = MachinePreset.MicroVm;
+    private ulong _memoryBytes = 256UL << 20;
+    private int _cpuCount = 1;
+    private CpuModel _cpuModel = CpuModel.Max;
+    private IBootLoader? _loader;
+    private IVcpuScheduler? _scheduler;
+    private VmShare _share = new();
+    private VmTimerService? _timers;
+    private ILoggerFactory _loggerFactory = NullLoggerFactory.Instance;
+    private IEntropySource _entropy = new HostEntropy();
+    private DateTimeOffset? _wallClock;
+    private ICharacterSink _debugConsole = new NullCharacterSink();
+    private bool _built;
+
+    /// <summary>How processors are made; tests put their own.</summary>
+    internal Func<CpuPlan, IMachineCpu> CpuFactory { get; set; } = plan => new X86MachineCpu(plan);
+
+    /// <summary>Names the machine, for logs and schedulers. Default "vm".</summary>
+    public VirtualMachineBuilder WithName(string name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        _name = name;
+        return this;
+    }
+
+    /// <summary>Chooses the built-in devices. Default <see cref="MachinePreset.MicroVm"/>.</summary>
+    public VirtualMachineBuilder WithPreset(MachinePreset preset)
+    {
+        _preset = preset;
+        return this;
+    }
+
+    /// <summary>Sets guest memory, 2 MiB to 1 TiB in pages of 4 KiB. Default 256 MiB. The host gives memory only as the guest touches it.</summary>
+    public VirtualMachineBuilder WithMemory(ulong sizeBytes)
+    {
+        _memoryBytes = sizeBytes;
+        return this;
+    }
+
+    /// <summary>Sets the number of processors, 1 to 255. Default 1.</summary>
+    public VirtualMachineBuilder WithCpus(int count)
+    {
+        _cpuCount = count;
+        return this;
+    }
+
+    /// <summary>Chooses what CPUID reports and which instructions exist. Default <see cref="CpuModel.Max"/>.</summary>
+    public VirtualMachineBuilder WithCpuModel(CpuModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        _cpuModel = model;
+        return this;
+    }
+
+    /// <summary>Chooses what to boot. Required.</summary>
+    public VirtualMachineBuilder WithBootLoader(IBootLoader loader)
+    {
+        ArgumentNullException.ThrowIfNull(loader);
+        _loader = loader;
+        return this;
+    }
+
+    /// <summary>Runs the vCPUs on a scheduler that other machines may share, with this share. Default: a thread for each vCPU.</summary>
+    public VirtualMachineBuilder WithScheduler(IVcpuScheduler scheduler, VmShare? share = null)
+    {
+        ArgumentNullException.ThrowIfNull(scheduler);
+        _scheduler = scheduler;
+        _share = share ?? new VmShare();
+        return this;
+    }
+
+    /// <summary>Fires the timers on a service that other machines may share. Default: one of its own.</summary>
+    public VirtualMachineBuilder WithTimerService(VmTimerService timers)
+    {
+        ArgumentNullException.ThrowIfNull(timers);
+        _timers = timers;
+        return this;
+    }
+
+    /// <summary>Logs to this factory. Default: nowhere.</summary>
+    public VirtualMachineBuilder WithLogging(ILoggerFactory loggerFactory)
+    {
+        ArgumentNullException.ThrowIfNull(loggerFactory);
+        _loggerFactory = loggerFactory;
+        return this;
+    }
+
+    /// <summary>Takes randomness from this source. Default: the host's cryptographic generator.</summary>
+    public VirtualMachineBuilder WithEntropy(IEntropySource entropy)
+    {
+        ArgumentNullException.ThrowIfNull(entropy);
+        _entropy = entropy;
+        return this;
+    }
+
+    /// <summary>Sets the date and time at which the guest's clocks begin. Default: the host's time when the machine is built.</summary>
+    public VirtualMachineBuilder WithWallClock(DateTimeOffset start)
+    {
+        _wallClock = start;
+        return this;
+    }
+
+    /// <summary>Takes what the guest writes to the debug console, port 0xE9. Default: dropped.</summary>
+    public VirtualMachineBuilder WithDebugConsole(ICharacterSink sink)
+    {
+        ArgumentNullException.ThrowIfNull(sink);
+        _debugConsole = sink;
+        return this;
+    }
+
+    /// <summary>Adds a device: <paramref name="attach"/> creates it from the context's services and maps it. Called once, by <see cref="Build"/>.</summary>
+    public VirtualMachineBuilder WithDevice(Action<DeviceContext> attach)
+    {
+        ArgumentNullException.ThrowIfNull(attach);
+        _devices.Add(attach);
+        return this;
+    }
+
+    /// <summary>Checks everything and assembles the machine, the guest loaded.</summary>
+    /// <exception cref="InvalidOperationException">A setting is missing or impossible, or the builder has built before.</exception>
+    /// <exception cref="GuestImageException">What to boot does not fit the machine.</exception>
+    /// <exception cref="OutOfMemoryException">The host has no address space for the memory.</exception>
+    public VirtualMachine Build()
+    {
+        Validate();
+        _built = true;
+        var owned = new List<IDisposable>();
+        try
+        {
+            return Assemble(owned);
+        }
+        catch
+        {
+            owned.ForEach(each => each.Dispose());
+            throw;
+        }
+    }
+
+    private void Validate()
+    {
+        if (_built)
+        {
+            throw new InvalidOperationException("This builder has built its machine already; create another for the next machine.");
+        }
+
+        if (_loader is null)
+        {
+            throw new InvalidOperationException("Nothing to boot: call WithBootLoader, for example with a LinuxBootLoader.");
+        }
+
+        if (_memoryBytes is < MinimumMemoryBytes or > MaximumMemoryBytes || _memoryBytes % GuestMemory.PageSize != 0)
+        {
+            throw new InvalidOperationException($"Guest memory must be 2 MiB to 1 TiB in whole pages of 4 KiB; got {_memoryBytes:N0} bytes.");
+        }
+
+        if (_cpuCount is < 1 or > MaximumCpus)
+        {
+            throw new InvalidOperationException($"A machine has 1 to {MaximumCpus} processors; got {_cpuCount}.");
+        }
+
+        if (!Enum.IsDefined(_preset))
+        {
+            throw new InvalidOperationException($"There is no machine preset {_preset}.");
+        }
+    }
+
+    private VirtualMachine Assemble(List<IDisposable> owned)
+    {
+        var deviceLock = new Lock();
+        var failures = new FailureRelay();
+        var power = new PowerSwitch();
+        var logger = _loggerFactory.CreateLogger<VirtualMachine>();
+        var memory = Own(owned, new GuestMemory());
+        MemoryLayout.AddRam(memory, _memoryBytes);
+        _loader!.AddMemory(memory);
+        var timers = _timers ?? Own(owned, new VmTimerService());
+        var wallClockNs = ((_wallClock ?? DateTimeOffset.UtcNow) - DateTimeOffset.UnixEpoch).Ticks * 100;
+        var clock = Own(owned, new VmClock(timers, deviceLock, wallClockNs, failures.Report));
+        var events = Own(owned, new VmEventQueue(timers, deviceLock, failures.Report));
+        var ports = new PortBus(deviceLock, logger);
+        var mmio = new MmioBus(deviceLock, logger);
+        var router = new InterruptRouter();
+        var context = new DeviceContext(ports, mmio, router, memory)
+        {
+            Clock = clock,
+            Events = events,
+            Power = power,
+            Entropy = _entropy,
+            LoggerFactory = _loggerFactory,
+            DeviceLock = deviceLock,
+        };
+        SerialPort[] serialPorts = _preset == MachinePreset.Pc ? [new(), new()] : [new()];
+        var configuration = new MachineConfiguration(_name, _preset, _memoryBytes, _cpuCount, _cpuModel.Name);
+        var board = new PlatformBoard(configuration, context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole);
+        foreach (var attach in _devices)
+        {
+            attach(context);
+        }
+
+        owned.AddRange(context.Owned);
+        var cpus = new List<IMachineCpu>();
+        for (var index = 0; index < _cpuCount; index++)
+        {
+            cpus.Add(Own(owned, CreateCpu(index, context, board, ports, mmio, memory, apicId => Kick(cpus, apicId))));
+        }
+
+        board.A20.Cpus = cpus;
+        var parts = new MachineParts
+        {
+            Configuration = configuration,
+            Logger = logger,
+            DeviceLock = deviceLock,
+            Memory = memory,
+            Clock = clock,
+            Events = events,
+            Power = power,
+            Failures = failures,
+            Cpus = cpus,
+            Devices = context.Units,
+            Resynchronise = router.Resync,
+            Loader = _loader,
+            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes)) { RsdpGpa = AcpiTables.DefaultAddress },
+            AcpiTables = board.CreateAcpiTables(_cpuCount),
+            Owned = owned,
+        };
+        parts.PowerOn();
+        return CreateMachine(parts, serialPorts, owned);
+    }
+
+    private static void Kick(List<IMachineCpu> cpus, uint apicId)
+    {
+        if (apicId < cpus.Count)
+        {
+            cpus[(int)apicId].SignalKick();
+        }
+    }
+
+    private IMachineCpu CreateCpu(
+        int index, DeviceContext context, PlatformBoard board, PortBus ports, MmioBus mmio, GuestMemory memory, Action<uint> kick)
+    {
+        var apic = new LocalApic((uint)index, index == 0, board.Apics, context.Clock);
+        context.AddStateUnit(apic);
+        var tsc = new TscRelay(CpuPlan.TscFrequencyHz);
+        var paravirt = new KvmParavirt(index, memory, context.Clock, tsc, kick);
+        context.AddStateUnit(paravirt);
+        var cpu = CpuFactory(new CpuPlan
+        {
+            Index = index,
+            CpuCount = _cpuCount,
+            Model = _cpuModel,
+            Memory = memory,
+            PortIo = ports,
+            MmioPort = mmio,
+            Clock = context.Clock,
+            Entropy = _entropy,
+            LocalApic = apic,
+            Paravirt = paravirt,
+        });
+        tsc.Target = cpu.Tsc;
+        apic.Connect(cpu, cpu.Tsc);
+        return cpu;
+    }
+
+    private VirtualMachine CreateMachine(MachineParts parts, SerialPort[] serialPorts, List<IDisposable> owned)
+    {
+        var scheduler = _scheduler ?? Own(owned, new ThreadPerVcpuScheduler());
+
+        // Disposed in the reverse order of creation: who uses something goes before it.
+        owned.Reverse();
+        return new VirtualMachine(parts, scheduler.AddMachine(_name, _share), serialPorts);
+    }
+
+    private static T Own<T>(List<IDisposable> owned, T disposable)
+        where T : IDisposable
+    {
+        owned.Add(disposable);
+        return disposable;
+    }
+}
