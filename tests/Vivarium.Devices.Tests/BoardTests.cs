@@ -3,7 +3,9 @@ using Vivarium.Devices.Tests.Fakes;
 
 namespace Vivarium.Devices.Tests;
 
-/// <summary>The chips on one board with buses and wires, without a processor: interrupts find their way, and a copy of the board goes on.</summary>
+/// <summary>
+/// The chips on one board with buses and wires, without a processor: interrupts find their way, and a copy of the board goes on.
+/// </summary>
 public sealed class BoardTests
 {
     [Fact]

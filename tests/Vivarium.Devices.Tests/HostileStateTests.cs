@@ -5,7 +5,9 @@ using Vivarium.Devices.Tests.Fakes;
 
 namespace Vivarium.Devices.Tests;
 
-/// <summary>An altered snapshot is refused with a sentence, or gives a device that works: never a crash, a hang or a storm of timers.</summary>
+/// <summary>
+/// An altered snapshot is refused with a sentence, or gives a device that works: never a crash, a hang or a storm of timers.
+/// </summary>
 public sealed class HostileStateTests
 {
     private const long OneSecondNs = 1_000_000_000;
@@ -81,6 +83,12 @@ public sealed class HostileStateTests
         };
         yield return clock =>
         {
+            var lines = Enumerable.Range(0, Hpet.PinCount).Select(_ => new RecordingIrqLine()).ToArray();
+            var hpet = new Hpet(lines, clock, new ApicMachine(1, clock).Set);
+            return (hpet, [new HpetPage(hpet)]);
+        };
+        yield return clock =>
+        {
             var kvm = new KvmParavirt(0, new FakeMemory(), clock, new FakeVcpu(clock), _ => { });
             return (kvm, [new KvmMsrs(kvm)]);
         };
@@ -137,6 +145,18 @@ public sealed class HostileStateTests
             ioApic.WriteMmio(0, 4, (ulong)(offset + 0x10));
             return ioApic.WriteMmio(0x10, 4, value);
         }
+    }
+
+    private sealed class HpetPage(Hpet hpet) : IPortDevice
+    {
+        public IoResult ReadPort(ushort offset, int sizeBytes, out uint value)
+        {
+            var result = hpet.ReadMmio((ulong)offset * 8 + 0xF0, 8, out var wide);
+            value = (uint)wide;
+            return result;
+        }
+
+        public IoResult WritePort(ushort offset, int sizeBytes, uint value) => hpet.WriteMmio((ulong)offset * 8 + 0xF0, 8, value);
     }
 
     private sealed class KvmMsrs(KvmParavirt kvm) : IPortDevice

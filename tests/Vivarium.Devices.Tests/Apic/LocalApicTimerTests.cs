@@ -146,7 +146,8 @@ public sealed class LocalApicTimerTests
     }
 
     [Property]
-    public void A_restored_apic_answers_as_the_original((byte Register, DoNotSize<uint> Value, ushort PauseNs)[] before, (byte Register, DoNotSize<uint> Value, ushort PauseNs)[] after)
+    public void A_restored_apic_answers_as_the_original(
+        (byte Register, DoNotSize<uint> Value, ushort PauseNs)[] before, (byte Register, DoNotSize<uint> Value, ushort PauseNs)[] after)
     {
         Run(_machine, before);
         var other = new ApicMachine(1, new FakeClock(_machine.Clock.NowNs));
