@@ -59,6 +59,8 @@ internal sealed unsafe class BlockDecoder
                 Lower.Leave(op, instruction.Length >= MaxInstructionBytes ? &HintOps.TooLong : &HintOps.Undefined);
             }
 
+            FastOperations.Apply(mode, op);
+
             lengthBytes += instruction.Length;
             count++;
             if (op->Code == OpCode.CallAndLeave || EndsBlock(op->Code) || pageOffset + lengthBytes > 4096)
@@ -83,7 +85,7 @@ internal sealed unsafe class BlockDecoder
         ops[count] = new DecodedOp { Code = OpCode.EndOfBlock, PageOffset = (ushort)endOffset };
         for (var i = 0; i < count; i++)
         {
-            if (ops[i].Code >= OpCode.JumpO)
+            if (ops[i].Code is >= OpCode.JumpO and <= OpCode.JumpNle)
             {
                 ops[i].Reg1 = (ushort)(count - i - 1);
             }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Vivarium.Memory;
 
 namespace Vivarium.X86;
@@ -42,7 +43,11 @@ internal sealed unsafe partial class CpuCore : IDisposable
     public ulong SupportedXcr0 => Model.SupportedXcr0;
 
     /// <summary>Events that other threads posted; see <see cref="CpuEvents"/>.</summary>
-    public bool HasEvents => _events != 0;
+    public bool HasEvents
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _events != 0;
+    }
 
     /// <summary>Where FERR# goes while CR0.NE is 0.</summary>
     public Action<bool>? FerrChanged { get; set; }

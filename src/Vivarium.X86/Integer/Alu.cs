@@ -21,7 +21,6 @@ internal static unsafe class Alu<TOp, T>
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool RegMem(CpuCore c, DecodedOp* op)
     {
         if (!c.TryLoadOperand<T>(op, out var b))

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Vivarium.X86;
 
 /// <summary>MOVZX, MOVSX and MOVSXD: from TSource to TDestination.</summary>
@@ -7,7 +5,6 @@ internal static unsafe class Extend<TDestination, TSource>
     where TDestination : unmanaged
     where TSource : unmanaged
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Zero(CpuCore c, DecodedOp* op)
     {
         if (!Operand<TSource>.TryGetSource(c, op, out var value))
@@ -19,7 +16,6 @@ internal static unsafe class Extend<TDestination, TSource>
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Sign(CpuCore c, DecodedOp* op)
     {
         if (!Operand<TSource>.TryGetSource(c, op, out var value))

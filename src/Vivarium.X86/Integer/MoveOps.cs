@@ -21,7 +21,6 @@ internal static unsafe class Move<T>
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool RegMem(CpuCore c, DecodedOp* op)
     {
         if (!c.TryLoadOperand<T>(op, out var value))
@@ -33,10 +32,8 @@ internal static unsafe class Move<T>
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool MemReg(CpuCore c, DecodedOp* op) => c.TryStoreOperand<T>(op, Width<T>.Get(c.State, op->Reg2));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool MemImm(CpuCore c, DecodedOp* op) => c.TryStoreOperand<T>(op, (ulong)op->Immediate);
 
     /// <summary>MOV AL/AX/EAX/RAX, moffs and back: the offset, up to 64 bits, is the immediate.</summary>

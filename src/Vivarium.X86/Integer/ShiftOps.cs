@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Vivarium.X86;
 
 /// <summary>A shift or rotate by a count that is already masked and not zero.</summary>
@@ -120,6 +122,14 @@ internal static unsafe class Shift<TOp, T>
     private const int ClOffset = 8;
 
     public static bool ByImmediate(CpuCore c, DecodedOp* op) => Execute(c, op, (int)op->Immediate);
+
+    /// <summary>A register by an immediate that is within the width and not zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool RegisterByImmediate(CpuCore c, DecodedOp* op)
+    {
+        Width<T>.Set(c.State, op->Reg1, TOp.Apply<T>(c.State, Width<T>.Get(c.State, op->Reg1), (int)op->Immediate));
+        return true;
+    }
 
     public static bool ByCl(CpuCore c, DecodedOp* op) => Execute(c, op, *((byte*)c.State + ClOffset));
 

@@ -9,6 +9,35 @@ internal static unsafe class Stack<T>
 
     public static bool PushRegister(CpuCore c, DecodedOp* op) => c.TryPush<T>(Width<T>.Get(c.State, op->Reg1));
 
+    /// <summary>PUSH r64 in 64-bit mode, where the stack is flat.</summary>
+    public static bool PushRegisterFlat(CpuCore c, DecodedOp* op)
+    {
+        var s = c.State;
+        var top = s->Gpr[Rsp] - (ulong)sizeof(T);
+        if (!c.TryWrite<T>(top, (int)X86Segment.Ss, Width<T>.Get(s, op->Reg1)))
+        {
+            return false;
+        }
+
+        s->Gpr[Rsp] = top;
+        return true;
+    }
+
+    /// <summary>POP r64 in 64-bit mode.</summary>
+    public static bool PopRegisterFlat(CpuCore c, DecodedOp* op)
+    {
+        var s = c.State;
+        var top = s->Gpr[Rsp];
+        if (!c.TryRead<T>(top, (int)X86Segment.Ss, out var value))
+        {
+            return false;
+        }
+
+        s->Gpr[Rsp] = top + (ulong)sizeof(T);
+        Width<T>.Set(s, op->Reg1, value);
+        return true;
+    }
+
     public static bool PushImmediate(CpuCore c, DecodedOp* op) => c.TryPush<T>((ulong)op->Immediate);
 
     public static bool PushMemory(CpuCore c, DecodedOp* op) => c.TryLoadOperand<T>(op, out var value) && c.TryPush<T>(value);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Vivarium.X86;
 
 /// <summary>A one-operand instruction that replaces its operand.</summary>
@@ -11,12 +13,13 @@ internal readonly unsafe struct IncOp : IUnaryOp
 {
     public static ulong Apply(ulong old, ulong source, ulong extra) => old + 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetFlags<T>(CpuState* s, ulong old, ulong r)
         where T : unmanaged
     {
-        var carry = LazyFlags.Carry(s);
+        var aux = s->FlagAux;
         LazyFlags.SetAdd<T>(s, old, 1, r);
-        LazyFlags.SetCarry(s, carry);
+        LazyFlags.KeepCarry(s, aux);
     }
 }
 
@@ -24,12 +27,13 @@ internal readonly unsafe struct DecOp : IUnaryOp
 {
     public static ulong Apply(ulong old, ulong source, ulong extra) => old - 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetFlags<T>(CpuState* s, ulong old, ulong r)
         where T : unmanaged
     {
-        var carry = LazyFlags.Carry(s);
+        var aux = s->FlagAux;
         LazyFlags.SetSub<T>(s, old, 1, r);
-        LazyFlags.SetCarry(s, carry);
+        LazyFlags.KeepCarry(s, aux);
     }
 }
 
@@ -37,6 +41,7 @@ internal readonly unsafe struct NegOp : IUnaryOp
 {
     public static ulong Apply(ulong old, ulong source, ulong extra) => 0 - old;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetFlags<T>(CpuState* s, ulong old, ulong r)
         where T : unmanaged => LazyFlags.SetSub<T>(s, 0, old, r);
 }
@@ -45,6 +50,7 @@ internal readonly unsafe struct NotOp : IUnaryOp
 {
     public static ulong Apply(ulong old, ulong source, ulong extra) => ~old;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SetFlags<T>(CpuState* s, ulong old, ulong r)
         where T : unmanaged
     {
@@ -56,6 +62,7 @@ internal static unsafe class Unary<TOp, T>
     where TOp : struct, IUnaryOp
     where T : unmanaged
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Register(CpuCore c, DecodedOp* op)
     {
         var old = Width<T>.Get(c.State, op->Reg1);

@@ -100,6 +100,14 @@ internal static unsafe class LazyFlags
     /// <summary>Changes CF, keeping the others.</summary>
     public static void SetCarry(CpuState* s, bool carry) => SetCarryOverflow(s, carry, Overflow(s));
 
+    /// <summary>Puts back the CF of an earlier <c>FlagAux</c>; OF stays, so the carry into the sign flips with it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void KeepCarry(CpuState* s, ulong oldAux)
+    {
+        var change = (s->FlagAux ^ oldAux) & CarryBit;
+        s->FlagAux ^= change | (change >> 1);
+    }
+
     /// <summary>The six flags as bits of RFLAGS.</summary>
     public static ulong Get(CpuState* s)
     {
