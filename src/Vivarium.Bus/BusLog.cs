@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Vivarium.Bus;
 
-/// <summary>Says once for each place what a guest did wrong on a bus. The set of places is bounded: a guest cannot fill a host's memory or log.</summary>
+/// <summary>
+/// Says once for each place what a guest did wrong on a bus. The set of places is bounded: a guest cannot fill a host's memory or log.
+/// </summary>
 internal sealed partial class BusLog(ILogger logger)
 {
     private const int MaximumPlaces = 128;

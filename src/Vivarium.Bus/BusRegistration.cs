@@ -1,6 +1,8 @@
 namespace Vivarium.Bus;
 
-/// <summary>A device's claim to a range of addresses. Disposing it gives the range back. Any thread, except that the device lock is taken.</summary>
+/// <summary>
+/// A device's claim to a range of addresses. Disposing it gives the range back. Any thread, except that the device lock is taken.
+/// </summary>
 public abstract class BusRegistration : IDisposable
 {
     /// <summary>Who claims, for people and messages.</summary>
@@ -16,7 +18,9 @@ public abstract class BusRegistration : IDisposable
     public abstract bool IsMapped { get; }
 
     /// <summary>Moves the claim in one step, as a guest does when it writes a PCI base address register.</summary>
-    /// <exception cref="ArgumentException">The new range overlaps another claim of the same priority or leaves the space; the claim stays where it is.</exception>
+    /// <exception cref="ArgumentException">
+    /// The new range overlaps another claim of the same priority or leaves the space; the claim stays where it is.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The claim was given back.</exception>
     public abstract void Move(ulong newStart);
 

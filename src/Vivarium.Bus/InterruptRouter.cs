@@ -50,7 +50,9 @@ public sealed class InterruptRouter : IMsiTarget
         Find(gsi).Pins.Add((input, pin));
     }
 
-    /// <summary>Wires a PC: GSIs 0–15 to the 8259 pair, all to the IOAPIC's pins, line 0 to pin 2 there. GSI 2, the cascade, stays free.</summary>
+    /// <summary>
+    /// Wires a PC: GSIs 0–15 to the 8259 pair, all to the IOAPIC's pins, line 0 to pin 2 there. GSI 2, the cascade, stays free.
+    /// </summary>
     /// <param name="pic">The 8259 pair with 16 pins; null if the machine has none.</param>
     /// <param name="ioApic">The IOAPIC; null if the machine has none.</param>
     public void RoutePc(IInterruptInput? pic, IInterruptInput? ioApic)
@@ -75,7 +77,9 @@ public sealed class InterruptRouter : IMsiTarget
         }
     }
 
-    /// <summary>Drives every routed pin again with its GSI's level: after a restore, or when a controller was reset. Call with the device lock held.</summary>
+    /// <summary>
+    /// Drives every routed pin again with its GSI's level: after a restore, or when a controller was reset. Call with the device lock held.
+    /// </summary>
     public void Resync()
     {
         foreach (var gsi in _gsis)

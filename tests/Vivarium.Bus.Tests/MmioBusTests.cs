@@ -1,3 +1,4 @@
+using FsCheck;
 using FsCheck.Xunit;
 using Vivarium.Bus.Tests.Fakes;
 
@@ -69,15 +70,16 @@ public sealed class MmioBusTests
     }
 
     [Property]
-    public bool Split_writes_reach_each_byte_once(uint gpaSeed, byte sizeSeed, ulong value)
+    public bool Split_writes_reach_each_byte_once(DoNotSize<uint> gpaSeed, byte sizeSeed, DoNotSize<ulong> valueSeed)
     {
+        var (gpa, value) = (gpaSeed.Item, valueSeed.Item);
         var bus = new MmioBus(new Lock());
         var device = new RecordingDevice(maximumSizeBytes: 1);
         bus.Map(0, 1UL << 40, device, "bytes");
         var sizeBytes = 1 << (sizeSeed % 4);
-        bus.WriteMmio(gpaSeed, sizeBytes, value);
+        bus.WriteMmio(gpa, sizeBytes, value);
         return device.Calls.Count == sizeBytes
-            && Enumerable.Range(0, sizeBytes).All(i => device.Calls[i] == (true, gpaSeed + (ulong)i, 1, (ulong)(byte)(value >> (8 * i))));
+            && Enumerable.Range(0, sizeBytes).All(i => device.Calls[i] == (true, gpa + (ulong)i, 1, (ulong)(byte)(value >> (8 * i))));
     }
 
     private sealed class LockProbe(Lock deviceLock) : IMmioDevice

@@ -4,7 +4,9 @@ namespace Vivarium.Devices;
 /// The fixed power management hardware of ACPI (ACPI 6.5 §4.8): PM1a event and control, the PM timer, and one block of general-purpose
 /// events. ACPI mode is always on. All members are called with the device lock held.
 /// </summary>
-/// <remarks>The block of 16 ports: +0 PM1a status, +2 PM1a enable, +4 PM1a control, +8 timer, +12 GPE0 status (2), +14 GPE0 enable (2).</remarks>
+/// <remarks>
+/// The block of 16 ports: +0 PM1a status, +2 PM1a enable, +4 PM1a control, +8 timer, +12 GPE0 status (2), +14 GPE0 enable (2).
+/// </remarks>
 public sealed partial class AcpiPowerManagement : IPortDevice, IStateUnit
 {
     /// <summary>How many ports the block takes.</summary>

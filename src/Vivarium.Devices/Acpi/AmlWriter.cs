@@ -100,7 +100,9 @@ public sealed class AmlWriter
         return Raw(0x0D).Raw(Encoding.ASCII.GetBytes(value)).Raw(0x00);
     }
 
-    /// <summary>Writes <c>EisaId ("PNP0501")</c>: three capital letters and four hexadecimal digits in five bits each and two bytes.</summary>
+    /// <summary>
+    /// Writes <c>EisaId ("PNP0501")</c>: three capital letters and four hexadecimal digits in five bits each and two bytes.
+    /// </summary>
     public AmlWriter EisaId(string id)
     {
         ArgumentNullException.ThrowIfNull(id);
@@ -143,9 +145,10 @@ public sealed class AmlWriter
 
         foreach (var segment in segments)
         {
-            if (segment.Length is 0 or > 4 || segment.Any(c => !char.IsAsciiLetterUpper(c) && !char.IsAsciiDigit(c) && c != '_') || char.IsAsciiDigit(segment[0]))
+            if (!IsNameSegment(segment))
             {
-                throw new ArgumentException($"'{segment}' in the path '{path}' is not a name of one to four capital letters, digits or underscores.", nameof(path));
+                throw new ArgumentException(
+                    $"'{segment}' in the path '{path}' is not a name of one to four capital letters, digits or underscores.", nameof(path));
             }
 
             Raw(Encoding.ASCII.GetBytes(segment.PadRight(4, '_')));
@@ -160,6 +163,11 @@ public sealed class AmlWriter
         _bytes.AddRange(bytes);
         return this;
     }
+
+    private static bool IsNameSegment(string segment) =>
+        segment.Length is > 0 and <= 4
+        && !char.IsAsciiDigit(segment[0])
+        && segment.All(c => char.IsAsciiLetterUpper(c) || char.IsAsciiDigit(c) || c == '_');
 
     /// <summary>Writes an opcode, the length of all that follows it, and that.</summary>
     private AmlWriter Block(ReadOnlySpan<byte> opcode, Action<AmlWriter> head, Action<AmlWriter> body)

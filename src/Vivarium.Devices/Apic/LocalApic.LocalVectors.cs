@@ -67,7 +67,9 @@ public sealed partial class LocalApic
         }
     }
 
-    /// <summary>Ends what <see cref="SetLint"/> or an ExtINT message made pending, if it still is. Called with the device lock held.</summary>
+    /// <summary>
+    /// Ends what <see cref="SetLint"/> or an ExtINT message made pending, if it still is. Called with the device lock held.
+    /// </summary>
     internal bool TryTakeExternal()
     {
         var pending = IsExternalInterruptPending;

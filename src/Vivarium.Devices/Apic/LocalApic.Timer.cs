@@ -2,7 +2,9 @@ namespace Vivarium.Devices;
 
 public sealed partial class LocalApic
 {
-    /// <summary>Periodic interrupts come at most 20,000 times a second, or a guest could make its host do nothing but fire timers.</summary>
+    /// <summary>
+    /// Periodic interrupts come at most 20,000 times a second, or a guest could make its host do nothing but fire timers.
+    /// </summary>
     private const long MinimumPeriodNs = 50_000;
 
     private const uint DivideWritable = 0xB;

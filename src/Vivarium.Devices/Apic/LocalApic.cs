@@ -31,7 +31,9 @@ public sealed partial class LocalApic : ILocalApic, IMsrHandler, IStateUnit
 
     /// <summary>Creates an APIC in its power-on state and adds it to the machine's set.</summary>
     /// <param name="apicId">Its ID; IDs above 254 can be reached in x2APIC mode only.</param>
-    /// <param name="isBootstrap">Whether its vCPU is the bootstrap processor. That one's LINT0 takes the 8259's interrupts from reset on.</param>
+    /// <param name="isBootstrap">
+    /// Whether its vCPU is the bootstrap processor. That one's LINT0 takes the 8259's interrupts from reset on.
+    /// </param>
     /// <param name="set">The machine's APICs.</param>
     /// <param name="clock">The machine's clock.</param>
     /// <param name="physicalAddressBits">The CPU model's physical address width, 32 to 52: APIC base bits above it are reserved.</param>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 
 namespace Vivarium.Devices;
@@ -61,7 +62,7 @@ internal sealed class VectorSet
         Span<byte> bytes = stackalloc byte[Words * sizeof(ulong)];
         for (var i = 0; i < Words; i++)
         {
-            System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes[(8 * i)..], _words[i]);
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes[(8 * i)..], _words[i]);
         }
 
         writer.Write(tag, bytes);
@@ -73,7 +74,7 @@ internal sealed class VectorSet
         reader.ReadBytes(tag, bytes);
         for (var i = 0; i < Words; i++)
         {
-            Volatile.Write(ref _words[i], System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(bytes[(8 * i)..]));
+            Volatile.Write(ref _words[i], BinaryPrimitives.ReadUInt64LittleEndian(bytes[(8 * i)..]));
         }
     }
 

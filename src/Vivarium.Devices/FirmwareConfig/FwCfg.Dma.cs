@@ -12,7 +12,9 @@ public sealed partial class FwCfg
     private const int DmaRequestBytes = 16;
     private const int ChunkBytes = 4096;
 
-    /// <summary>Carries out the request at an address: control, length and address, all big-endian. Its result replaces the control word.</summary>
+    /// <summary>
+    /// Carries out the request at an address: control, length and address, all big-endian. Its result replaces the control word.
+    /// </summary>
     private void RunDma(ulong requestAddress)
     {
         Span<byte> request = stackalloc byte[DmaRequestBytes];
@@ -49,7 +51,9 @@ public sealed partial class FwCfg
         _memory.TryWrite(requestAddress, result);
     }
 
-    /// <summary>Copies from the selected item to guest memory. It stops at the first page that is not RAM, so it ends for any length.</summary>
+    /// <summary>
+    /// Copies from the selected item to guest memory. It stops at the first page that is not RAM, so it ends for any length.
+    /// </summary>
     private bool TryCopy(ulong address, uint length)
     {
         Span<byte> chunk = stackalloc byte[ChunkBytes];

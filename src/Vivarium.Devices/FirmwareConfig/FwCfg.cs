@@ -75,7 +75,9 @@ public sealed partial class FwCfg : IPortDevice, IStateUnit
         SetItem(selector, bytes);
     }
 
-    /// <summary>Adds or replaces a named file, such as <c>etc/acpi/tables</c>, and returns its selector. The directory is sorted by name.</summary>
+    /// <summary>
+    /// Adds or replaces a named file, such as <c>etc/acpi/tables</c>, and returns its selector. The directory is sorted by name.
+    /// </summary>
     /// <param name="name">1 to 55 ASCII characters.</param>
     /// <param name="data">Its bytes; they are not copied.</param>
     /// <exception cref="ArgumentException">The name is empty, too long or not ASCII.</exception>

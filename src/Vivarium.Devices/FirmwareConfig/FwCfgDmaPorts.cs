@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Vivarium.Devices;
 
-/// <summary>The big-endian 64-bit DMA address register of fw_cfg. Writing its low half starts the request; reading gives "QEMU CFG".</summary>
+/// <summary>
+/// The big-endian 64-bit DMA address register of fw_cfg. Writing its low half starts the request; reading gives "QEMU CFG".
+/// </summary>
 internal sealed class FwCfgDmaPorts(Action<ulong> run) : IPortDevice
 {
     private const int RegisterBytes = 8;

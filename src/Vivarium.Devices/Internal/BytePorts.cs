@@ -1,6 +1,8 @@
 namespace Vivarium.Devices;
 
-/// <summary>A few consecutive 8-bit ports of a chip that answers at several places. Wider accesses are refused, so that the bus splits them.</summary>
+/// <summary>
+/// A few consecutive 8-bit ports of a chip that answers at several places. Wider accesses are refused, so that the bus splits them.
+/// </summary>
 internal sealed class BytePorts(int count, Func<int, byte> read, Action<int, byte> write) : IPortDevice
 {
     public IoResult ReadPort(ushort offset, int sizeBytes, out uint value)

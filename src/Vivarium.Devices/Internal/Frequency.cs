@@ -8,7 +8,9 @@ internal readonly struct Frequency(long hertz)
     /// <summary>Whole ticks since time 0. Both factors of the remainder stay below 2^63 for any frequency up to 9 GHz.</summary>
     public long TicksAt(long ns) => ns / NsPerSecond * hertz + ns % NsPerSecond * hertz / NsPerSecond;
 
-    /// <summary>The first nanosecond at which <see cref="TicksAt"/> reaches <paramref name="ticks"/>; <see cref="long.MaxValue"/> if it never does.</summary>
+    /// <summary>
+    /// The first nanosecond at which <see cref="TicksAt"/> reaches <paramref name="ticks"/>; <see cref="long.MaxValue"/> if it never does.
+    /// </summary>
     public long NsAt(long ticks)
     {
         var seconds = ticks / hertz;

@@ -4,7 +4,9 @@ public sealed partial class Pic8259
 {
     private const int FieldCount = 16;
 
-    /// <summary>Returns to power-on: everything masked by the lack of an initialization. Pin levels stay, they belong to the devices.</summary>
+    /// <summary>
+    /// Returns to power-on: everything masked by the lack of an initialization. Pin levels stay, they belong to the devices.
+    /// </summary>
     internal void ResetRegisters()
     {
         _requests = 0;

@@ -137,7 +137,9 @@ public sealed partial class Pic8259 : IPortDevice
         _outputChanged();
     }
 
-    /// <summary>The acknowledge cycle: takes the most urgent request into service and returns its pin; 7, the spurious one, if there is none.</summary>
+    /// <summary>
+    /// The acknowledge cycle: takes the most urgent request into service and returns its pin; 7, the spurious one, if there is none.
+    /// </summary>
     internal int AcknowledgePin()
     {
         var pin = HighestDeliverable();

@@ -1,6 +1,8 @@
 namespace Vivarium.Devices;
 
-/// <summary>Turns scan codes of set 2 into those of set 1, as the 8042 does: the prefix 0xF0 becomes the high bit of the next code.</summary>
+/// <summary>
+/// Turns scan codes of set 2 into those of set 1, as the 8042 does: the prefix 0xF0 becomes the high bit of the next code.
+/// </summary>
 internal sealed class ScanCodeTranslator
 {
     private const byte BreakPrefix = 0xF0;

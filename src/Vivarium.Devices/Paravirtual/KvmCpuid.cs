@@ -15,7 +15,9 @@ public static class KvmCpuid
     /// <summary>The leaf with the TSC frequency in kHz in EAX and the APIC bus frequency in kHz in EBX.</summary>
     public const uint TimingLeaf = 0x4000_0010;
 
-    /// <summary>The features offered, EAX of <see cref="FeatureLeaf"/>: both clock sources, steal time, PV unhalt and a stable clock.</summary>
+    /// <summary>
+    /// The features offered, EAX of <see cref="FeatureLeaf"/>: both clock sources, steal time, PV unhalt and a stable clock.
+    /// </summary>
     public const uint Features = (1u << 0) | (1u << 3) | (1u << 5) | (1u << 7) | (1u << 24);
 
     private const uint ApicBusKhz = 1_000_000;

@@ -44,7 +44,9 @@ public sealed partial class KvmParavirt : IMsrHandler, IHypercallHandler, IState
     /// <param name="memory">Guest memory, into which the structures are written.</param>
     /// <param name="clock">The machine's clock.</param>
     /// <param name="tsc">The vCPU's time-stamp counter.</param>
-    /// <param name="kick">Ends the halt of the vCPU with the given APIC ID, by <see cref="IVcpuSignals.SignalKick"/>; unknown IDs do nothing.</param>
+    /// <param name="kick">
+    /// Ends the halt of the vCPU with the given APIC ID, by <see cref="IVcpuSignals.SignalKick"/>; unknown IDs do nothing.
+    /// </param>
     public KvmParavirt(int index, IGuestMemory memory, IVmClock clock, ITscSource tsc, Action<uint> kick)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(tsc.FrequencyHz, MinimumTscHz);
@@ -125,7 +127,9 @@ public sealed partial class KvmParavirt : IMsrHandler, IHypercallHandler, IState
         }
     }
 
-    /// <summary>Writes the clock again after the guest set the TSC, which moves the TSC of guest time 0. Called on the vCPU's thread.</summary>
+    /// <summary>
+    /// Writes the clock again after the guest set the TSC, which moves the TSC of guest time 0. Called on the vCPU's thread.
+    /// </summary>
     public void OnTscChanged() => WriteSystemTime();
 
     private void WriteWallClock()

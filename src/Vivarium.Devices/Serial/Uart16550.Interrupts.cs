@@ -65,8 +65,12 @@ public sealed partial class Uart16550
 
     private void OnTimeout()
     {
-        _timeoutPending = _fifoEnabled && _receiver.Count > 0;
-        UpdateInterrupt();
+        // A character may have come or gone, and armed the timer anew, while this call was on its way.
+        if (_timeoutTimer.DeadlineNs == long.MaxValue)
+        {
+            _timeoutPending = _fifoEnabled && _receiver.Count > 0;
+            UpdateInterrupt();
+        }
     }
 
     /// <summary>One character with its start, parity and stop bits at the programmed rate; a divisor of 0 counts as 65,536.</summary>

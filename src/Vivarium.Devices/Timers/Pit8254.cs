@@ -37,7 +37,9 @@ public sealed partial class Pit8254 : IPortDevice, IStateUnit
         Reset();
     }
 
-    /// <summary>Port 0x61: gate of channel 2 (bit 0), speaker (1), NMI enables (2, 3), refresh toggle (4), output of channel 2 (5).</summary>
+    /// <summary>
+    /// Port 0x61: gate of channel 2 (bit 0), speaker (1), NMI enables (2, 3), refresh toggle (4), output of channel 2 (5).
+    /// </summary>
     public IPortDevice PortB { get; }
 
     /// <summary>Whether channel 2 sounds on the speaker now.</summary>
@@ -147,7 +149,9 @@ public sealed partial class Pit8254 : IPortDevice, IStateUnit
         }
     }
 
-    /// <summary>Makes the edge whose time has come. The low phase before it is never scheduled, because nothing listens to a falling edge.</summary>
+    /// <summary>
+    /// Makes the edge whose time has come. The low phase before it is never scheduled, because nothing listens to a falling edge.
+    /// </summary>
     private bool CatchUp()
     {
         if (_riseNs > _clock.NowNs)

@@ -17,7 +17,9 @@ internal sealed partial class PitChannel
         };
     }
 
-    /// <summary>The first tick after <paramref name="tick"/> at which OUT rises; <see cref="long.MaxValue"/> if it will not by itself.</summary>
+    /// <summary>
+    /// The first tick after <paramref name="tick"/> at which OUT rises; <see cref="long.MaxValue"/> if it will not by itself.
+    /// </summary>
     public long NextRise(long tick)
     {
         Settle(tick);

@@ -25,7 +25,9 @@ internal sealed partial class PitChannel
     private int _reload;
     private int _period;
 
-    /// <summary>The tick at which the counting element held <see cref="_period"/>; with the gate low, what it was when the gate fell.</summary>
+    /// <summary>
+    /// The tick at which the counting element held <see cref="_period"/>; with the gate low, what it was when the gate fell.
+    /// </summary>
     private long _start;
     private long _pausedElapsed;
 

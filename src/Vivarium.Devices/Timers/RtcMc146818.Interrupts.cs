@@ -84,7 +84,9 @@ public sealed partial class RtcMc146818
 
     private long GuestNsOfSecond(long second) => second * RtcCalendar.NsPerSecond - _clock.WallClockBaseNs - _offsetNs;
 
-    /// <summary>The first second after <paramref name="second"/> that matches the alarm; <see cref="long.MaxValue"/> if none does.</summary>
+    /// <summary>
+    /// The first second after <paramref name="second"/> that matches the alarm; <see cref="long.MaxValue"/> if none does.
+    /// </summary>
     private long NextAlarm(long second)
     {
         var format = Format;

@@ -43,9 +43,8 @@ public sealed partial class RtcMc146818
             throw reader.Invalid(4);
         }
 
-        // What was looked at lies in the past: the next look is planned from it.
-        _settledSecond = Math.Min(reader.ReadTime(5), CalendarNs / RtcCalendar.NsPerSecond);
-        _settledPeriod = Math.Min(reader.ReadTime(6), CurrentPeriod());
+        _settledSecond = reader.ReadTime(5);
+        _settledPeriod = reader.ReadTime(6);
 
         Settle();
     }

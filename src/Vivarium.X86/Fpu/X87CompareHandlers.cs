@@ -138,7 +138,7 @@ internal static unsafe class X87CompareHandlers
         var state = core.State;
         var empty = X87Unit.IsEmpty(state, 0) || X87Unit.IsEmpty(state, op->Reg2);
         var completed = Order(state, X87Unit.Register(state, op->Reg2)->Unpack(), empty, signaling, out var order);
-        LazyFlags.Set(state, FloatCompareHandlers.OrderFlags(order));
+        FloatCompareHandlers.SetFlags(state, order);
         Pop(state, completed ? op->Size : 0);
         return true;
     }

@@ -94,8 +94,15 @@ internal static unsafe class XsaveHandlers
         }
 
         var longMode = (op->Flags & OpFlags.LongMode) != 0;
+        var pkru = state->Pkru;
         Load(state, image, loaded, longMode, op->Size == sizeof(ulong), compacted ? layout : 0);
         Initialise(state, requested & ~present, longMode);
+        if (state->Pkru != pkru)
+        {
+            // Translations in the TLB hold the rights of their protection keys.
+            core.FlushTlb();
+        }
+
         return true;
     }
 

@@ -11,6 +11,9 @@ internal static unsafe class FloatCompareHandlers
     private const int SignalingBit = 1;
     private const int NegationBit = 4;
 
+    /// <summary>The lazy flags of each outcome, ready to be copied.</summary>
+    private static readonly (ulong Result, ulong Aux)[] s_orderFlags = MakeOrderFlags();
+
     public static bool Packed<T>(CpuCore core, DecodedOp* op)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -64,8 +67,12 @@ internal static unsafe class FloatCompareHandlers
     public static bool Unordered<T>(CpuCore core, DecodedOp* op)
         where T : unmanaged, IBinaryFloatingPointIeee754<T> => Flags<T>(core, op, signaling: false);
 
+    /// <summary>Sets the arithmetic flags to an outcome.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SetFlags(CpuState* state, FloatOrder order) => (state->FlagResult, state->FlagAux) = s_orderFlags[(int)order];
+
     /// <summary>ZF, PF and CF of an outcome, OF, SF and AF clear (Intel SDM Vol. 2A, COMISD).</summary>
-    public static ulong OrderFlags(FloatOrder order) => order switch
+    private static ulong OrderFlags(FloatOrder order) => order switch
     {
         FloatOrder.Less => Rflags.Cf,
         FloatOrder.Equal => Rflags.Zf,
@@ -99,8 +106,21 @@ internal static unsafe class FloatCompareHandlers
             }
         }
 
-        LazyFlags.Set(core.State, OrderFlags(order));
+        SetFlags(core.State, order);
         return true;
+    }
+
+    private static (ulong Result, ulong Aux)[] MakeOrderFlags()
+    {
+        var flags = new (ulong, ulong)[4];
+        var state = default(CpuState);
+        for (var order = FloatOrder.Less; order <= FloatOrder.Unordered; order++)
+        {
+            LazyFlags.Set(&state, OrderFlags(order));
+            flags[(int)order] = (state.FlagResult, state.FlagAux);
+        }
+
+        return flags;
     }
 
     private static T Mask<T>(T a, T b, int predicate, ref FloatStatus status)

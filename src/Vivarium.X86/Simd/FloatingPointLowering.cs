@@ -5,6 +5,8 @@ namespace Vivarium.X86;
 /// <summary>Turns decoded floating-point and vector instructions into operations.</summary>
 internal static unsafe class FloatingPointLowering
 {
+    private const int Rdi = 7;
+
     /// <summary>Completes <paramref name="op"/>; false for an instruction that is not known here (#UD).</summary>
     internal static bool TryLower(in Instruction instruction, DecodedOp* op)
     {
@@ -22,7 +24,11 @@ internal static unsafe class FloatingPointLowering
         LoweringHelpers.Fill(instruction, op, target);
         if (instruction.Code is Code.Maskmovdqu_rDI_xmm_xmm or Code.Maskmovq_rDI_mm_mm)
         {
-            StringOperand.Fill(instruction, op);
+            // Their memory operand is [seg:rDI], of which the decoder has filled in segment and address size.
+            op->Flags |= OpFlags.Memory;
+            op->Base = RegisterOffset.Gpr(Rdi);
+            op->Reg1 = LoweringHelpers.Offset(instruction.Op1Register);
+            op->Reg2 = LoweringHelpers.Offset(instruction.Op2Register);
         }
         else if (instruction.Code is Code.Fxsave64_m512byte or Code.Fxrstor64_m512byte or Code.Xsave64_mem or Code.Xsaveopt64_mem
             or Code.Xsavec64_mem or Code.Xrstor64_mem or Code.Pcmpestri64_xmm_xmmm128_imm8 or Code.Pcmpestrm64_xmm_xmmm128_imm8)

@@ -9,36 +9,36 @@ namespace Vivarium.X86;
 /// </summary>
 internal interface ILaneOperation
 {
-    static abstract bool TryFast<T>(T a, T b, uint mxcsr, out T result, out bool inexact)
+    public abstract static bool TryFast<T>(T a, T b, uint mxcsr, out T result, out bool inexact)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Succeeds only when no flag of MXCSR would change.</summary>
-    static abstract bool TryVector<T>(Vector128<T> a, Vector128<T> b, uint mxcsr, out Vector128<T> result)
+    public abstract static bool TryVector<T>(Vector128<T> a, Vector128<T> b, uint mxcsr, out Vector128<T> result)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    static abstract T Exact<T>(T a, T b, ref FloatStatus status)
+    public abstract static T Exact<T>(T a, T b, ref FloatStatus status)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 }
 
 /// <summary>An arithmetic operation as <see cref="RoundedOperation{TArithmetic}"/> needs it.</summary>
 internal interface ILaneArithmetic
 {
-    static abstract T Apply<T>(T a, T b)
+    public abstract static T Apply<T>(T a, T b)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    static abstract Vector128<T> Apply<T>(Vector128<T> a, Vector128<T> b);
+    public abstract static Vector128<T> Apply<T>(Vector128<T> a, Vector128<T> b);
 
     /// <summary>Whether <see cref="IsExact"/> can tell for these operands.</summary>
-    static abstract bool HasProof<T>(T a, T b)
+    public abstract static bool HasProof<T>(T a, T b)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Whether the rounded result, in the middle range, is the exact one.</summary>
-    static abstract bool IsExact<T>(T a, T b, T result)
+    public abstract static bool IsExact<T>(T a, T b, T result)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Whether a result of zero is exact, not an underflow.</summary>
-    static abstract bool IsZeroExact<T>(T a, T b)
+    public abstract static bool IsZeroExact<T>(T a, T b)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    static abstract FloatParts Exact(in FloatParts a, in FloatParts b, in FloatFormat format, ref FloatStatus status);
+    public abstract static FloatParts Exact(in FloatParts a, in FloatParts b, in FloatFormat format, ref FloatStatus status);
 }

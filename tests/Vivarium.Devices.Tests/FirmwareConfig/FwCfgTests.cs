@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using FsCheck;
 using FsCheck.Xunit;
 using Vivarium.Devices.Tests.Fakes;
 
@@ -98,9 +99,9 @@ public sealed class FwCfgTests
         });
 
     [Property]
-    public void No_request_throws(int[] steps, uint control, uint length, ulong address)
+    public void No_request_throws(int[] steps, DoNotSize<uint> control, DoNotSize<uint> length, DoNotSize<ulong> address)
     {
-        Dma(control, length, address % 0x200000);
+        Dma(control.Item, length.Item, address.Item % 0x200000);
         PortScript.Run(steps, new FakeClock(), _fwCfg, _fwCfg.DmaPorts);
     }
 

@@ -4,8 +4,8 @@ using System.Text;
 
 namespace Vivarium.X86.Tests.Conformance;
 
-/// <summary>One captured case: registers and memory before and after an instruction.</summary>
-internal sealed record MooCase(string Form, int Index, string Name, string Hash, MooState Initial, MooState Final, MooException? Exception);
+/// <summary>One captured case: its instruction (<paramref name="Length"/> bytes, the closing HLT not counted), registers and memory before and after an instruction.</summary>
+internal sealed record MooCase(string Form, int Index, string Name, string Hash, int Length, MooState Initial, MooState Final, MooException? Exception);
 
 /// <summary>Registers by name and memory by address; in a final state only what changed.</summary>
 internal sealed record MooState(IReadOnlyDictionary<string, ushort> Registers, IReadOnlyList<(uint Address, byte Value)> Ram);
@@ -51,6 +51,7 @@ internal static class MooFile
             index,
             Encoding.ASCII.GetString(parts["NAME"].Span[4..]),
             parts.TryGetValue("HASH", out var hash) ? Convert.ToHexStringLower(hash.Span) : string.Empty,
+            BinaryPrimitives.ReadInt32LittleEndian(parts["BYTS"].Span) - 1,
             ReadState(parts["INIT"]),
             ReadState(parts["FINA"]),
             exception);
