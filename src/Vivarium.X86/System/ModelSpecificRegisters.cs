@@ -49,16 +49,17 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
             return true;
         }
 
-        foreach (var handler in handlers)
+        // Devices may wait for the device lock, so the vCPU counts as parked meanwhile.
+        core.Revocation?.Leave();
+        var found = false;
+        value = 0;
+        for (var i = 0; i < handlers.Count && !found; i++)
         {
-            if (handler.TryReadMsr(index, out value))
-            {
-                return true;
-            }
+            found = handlers[i].TryReadMsr(index, out value);
         }
 
-        value = 0;
-        return false;
+        core.Revocation?.Enter();
+        return found;
     }
 
     public bool TryWrite(uint index, ulong value)
@@ -95,15 +96,15 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
             return true;
         }
 
-        foreach (var handler in handlers)
+        core.Revocation?.Leave();
+        var found = false;
+        for (var i = 0; i < handlers.Count && !found; i++)
         {
-            if (handler.TryWriteMsr(index, value))
-            {
-                return true;
-            }
+            found = handlers[i].TryWriteMsr(index, value);
         }
 
-        return false;
+        core.Revocation?.Enter();
+        return found;
     }
 
     private static bool SetCanonical(ref ulong register, ulong value)

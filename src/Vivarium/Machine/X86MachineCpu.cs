@@ -29,6 +29,11 @@ internal sealed class X86MachineCpu : IMachineCpu
         })
         {
             LocalApic = plan.LocalApic,
+            TscChanged = () =>
+            {
+                plan.LocalApic.OnTscChanged();
+                plan.Paravirt.OnTscChanged();
+            },
         };
     }
 
