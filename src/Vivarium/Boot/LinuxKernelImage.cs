@@ -40,13 +40,15 @@ public sealed class LinuxKernelImage
 
         var setupBytes = ((bytes[HeaderOffset] == 0 ? 4 : bytes[HeaderOffset]) + 1) * SectorBytes;
         var systemBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[0x1F4..]) * 16UL;
-        if (systemBytes < 0x400 || (ulong)setupBytes + systemBytes > (ulong)bytes.Length)
+
+        // The size counts paragraphs of 16 bytes, so the last one may be partly beyond the file.
+        if (systemBytes < 0x400 || (ulong)setupBytes + systemBytes > (ulong)bytes.Length + 15)
         {
             throw new GuestImageException(
                 $"The kernel is cut off: its header announces {(ulong)setupBytes + systemBytes:N0} bytes and the file has {bytes.Length:N0}.");
         }
 
-        System = file.Slice(setupBytes, (int)systemBytes);
+        System = file.Slice(setupBytes, Math.Min((int)systemBytes, file.Length - setupBytes));
         SetupHeader = file[HeaderOffset..Math.Min(0x202 + bytes[0x201], HeaderLimit)];
         Has64BitEntry = (BinaryPrimitives.ReadUInt16LittleEndian(bytes[0x236..]) & 1) != 0;
         IsRelocatable = bytes[0x234] != 0;
