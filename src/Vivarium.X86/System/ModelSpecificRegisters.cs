@@ -67,32 +67,31 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         switch (index)
         {
             case MsrIndex.Tsc: tsc.Write(value); return true;
-            case MsrIndex.TscAdjust: tsc.Adjust(value); return core.Model.Has(CpuFeature.TscAdjust);
-            case MsrIndex.SpecCtrl: s->SpecCtrl = value & 7; return (value & ~7UL) == 0;
+            case MsrIndex.TscAdjust when core.Model.Has(CpuFeature.TscAdjust): tsc.Adjust(value); return true;
+            case MsrIndex.SpecCtrl: return SetMasked(ref s->SpecCtrl, value, 7);
             case MsrIndex.PredCmd: return (value & ~1UL) == 0;
             case MsrIndex.BiosSignId or MsrIndex.McgStatus or MsrIndex.DebugCtl: return true;
-            case MsrIndex.SysenterCs: s->SysenterCs = value; return true;
+            case MsrIndex.SysenterCs: s->SysenterCs = (uint)value; return true;
             case MsrIndex.SysenterEsp: return SetCanonical(ref s->SysenterEsp, value);
             case MsrIndex.SysenterEip: return SetCanonical(ref s->SysenterEip, value);
             case MsrIndex.MiscEnable: s->MiscEnable = value; return true;
             case MsrIndex.Pat: return MemoryTypeRanges.TrySetPat(s, value);
-            case MsrIndex.MtrrDefType: s->MtrrDefType = value; return (value & ~0xCFFUL) == 0;
+            case MsrIndex.MtrrDefType: return MemoryTypeRanges.TrySetDefault(s, value);
             case MsrIndex.Efer: return ControlRegisters.TryWriteEfer(core, value);
             case MsrIndex.Star: s->Star = value; return true;
             case MsrIndex.Lstar: return SetCanonical(ref s->Lstar, value);
             case MsrIndex.Cstar: return SetCanonical(ref s->Cstar, value);
-            case MsrIndex.Sfmask: s->Sfmask = (uint)value; return value <= uint.MaxValue;
+            case MsrIndex.Sfmask: return SetMasked(ref s->Sfmask, value, uint.MaxValue);
             case MsrIndex.FsBase: return SetCanonical(ref s->Fs.Base, value);
             case MsrIndex.GsBase: return SetCanonical(ref s->Gs.Base, value);
             case MsrIndex.KernelGsBase: return SetCanonical(ref s->KernelGsBase, value);
-            case MsrIndex.TscAux: s->TscAux = (uint)value; return value <= uint.MaxValue && core.Model.Has(CpuFeature.Rdtscp);
+            case MsrIndex.TscAux when core.Model.Has(CpuFeature.Rdtscp): return SetMasked(ref s->TscAux, value, uint.MaxValue);
         }
 
         var mtrr = MemoryTypeRanges.Slot(index);
         if (mtrr >= 0)
         {
-            s->Mtrr[mtrr] = value;
-            return true;
+            return MemoryTypeRanges.TrySet(s, mtrr, value);
         }
 
         foreach (var handler in handlers)
@@ -104,6 +103,17 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         }
 
         return false;
+    }
+
+    private static bool SetMasked(ref ulong register, ulong value, ulong writable)
+    {
+        if ((value & ~writable) != 0)
+        {
+            return false;
+        }
+
+        register = value;
+        return true;
     }
 
     private static bool SetCanonical(ref ulong register, ulong value)

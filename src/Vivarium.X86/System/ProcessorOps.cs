@@ -8,7 +8,6 @@ internal static unsafe class ProcessorOps
     private const int Rdx = 2;
     private const int Rbx = 3;
     private const int Rsi = 6;
-    private const long UnknownHypercall = -1000;
 
     public static bool Cpuid(CpuCore c, DecodedOp* op)
     {
