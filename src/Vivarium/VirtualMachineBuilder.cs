@@ -122,7 +122,7 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
-    /// <summary>Takes what the guest writes to the debug console, port 0xE9. Default: dropped.</summary>
+    /// <summary>Takes what the guest writes to the debug console, port 0xE9, or 0x402 where firmware expects it. Default: dropped.</summary>
     public VirtualMachineBuilder WithDebugConsole(ICharacterSink sink)
     {
         ArgumentNullException.ThrowIfNull(sink);

@@ -69,7 +69,7 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         {
             case MsrIndex.Tsc: tsc.Write(value); return true;
             case MsrIndex.TscAdjust: tsc.Adjust(value); return core.Model.Has(CpuFeature.TscAdjust);
-            case MsrIndex.SpecCtrl: s->SpecCtrl = value & 7; return (value & ~7UL) == 0;
+            case MsrIndex.SpecCtrl: return TrySetSpecCtrl(value);
             case MsrIndex.PredCmd: return (value & ~1UL) == 0;
             case MsrIndex.BiosSignId or MsrIndex.McgStatus or MsrIndex.DebugCtl: return true;
             case MsrIndex.SysenterCs: s->SysenterCs = value; return true;
@@ -105,6 +105,19 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
 
         core.Revocation?.Enter();
         return found;
+    }
+
+    /// <summary>IBRS, STIBP, SSBD and BHI_DIS_S are kept and have no effect.</summary>
+    private bool TrySetSpecCtrl(ulong value)
+    {
+        const ulong Defined = 7 | (1 << 10);
+        if ((value & ~Defined) != 0)
+        {
+            return false;
+        }
+
+        _state->SpecCtrl = value;
+        return true;
     }
 
     private static bool SetCanonical(ref ulong register, ulong value)

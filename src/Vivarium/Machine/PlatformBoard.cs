@@ -31,7 +31,9 @@ internal sealed class PlatformBoard
         AttachInterruptControllers(context, ports, mmio);
         AttachTimers(context, configuration.MemoryBytes);
         AttachPower(context);
-        context.MapPorts(0xE9, 1, new DebugConsole(debugConsole), "debug console");
+        var console = new DebugConsole(debugConsole);
+        context.MapPorts(0xE9, 1, console, "debug console");
+        context.MapPorts(0x402, 1, console, "firmware debug console");
         context.MapPorts(0xF4, 4, new DebugExitPort(context.Power), "debug exit");
         if (_isPc)
         {
