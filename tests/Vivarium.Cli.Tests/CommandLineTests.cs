@@ -21,10 +21,17 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run --rom a --timeout 0")]
     [InlineData("run --rom a --timeout x")]
     [InlineData("run --rom a --cpus x")]
+    [InlineData("run --rom a --cpu x")]
+    [InlineData("run --rom a --memory 1M --memory 2M")]
+    [InlineData("run --rom a --debugcon /nowhere/file")]
+    [InlineData("run --rom a --snapshot-save /nowhere/file")]
+    [InlineData("run --rom /")]
     [InlineData("run --rom a --frobnicate")]
     [InlineData("run --snapshot-load /nowhere/vm.snap")]
     [InlineData("inspect")]
     [InlineData("inspect /nowhere/file")]
+    [InlineData("inspect /")]
+    [InlineData("-x")]
     [InlineData("frobnicate")]
     public async Task Bad_usage_is_64_and_one_line(string line)
     {
@@ -32,6 +39,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(64, code);
         Assert.StartsWith("vivarium: ", errors, StringComparison.Ordinal);
         Assert.Single(errors.TrimEnd().Split('\n'));
+        Assert.EndsWith(".", errors.TrimEnd(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -149,6 +149,26 @@ public sealed class BootLoaderTests
         Assert.EndsWith(".", Assert.Throws<GuestImageException>(() => new MultibootLoader(image)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("30373037303130303030", GuestImageKind.InitialRamDisk)]
+    [InlineData("1F8B", GuestImageKind.Unknown)]
+    [InlineData("1F8B0800000000000003FFFF", GuestImageKind.Unknown)]
+    [InlineData("", GuestImageKind.Unknown)]
+    public void Ram_disks_are_known_by_their_first_bytes(string hex, GuestImageKind kind) =>
+        Assert.Equal(kind, GuestImage.Identify(Convert.FromHexString(hex)).Kind);
+
+    [Fact]
+    public void Ram_disks_may_be_compressed()
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+        {
+            gzip.Write("070701, and an archive"u8);
+        }
+
+        Assert.Equal(GuestImageKind.InitialRamDisk, GuestImage.Identify(packed.ToArray()).Kind);
+    }
+
     [Fact]
     public void Command_lines_that_are_too_long_and_initrds_that_do_not_fit_are_refused()
     {
