@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Text;
 using FsCheck.Xunit;
 using Vivarium.Memory;
