@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Text;
 using FsCheck.Xunit;
 using Vivarium.Memory;
@@ -121,7 +122,8 @@ public sealed class BootLoaderTests
             }
         }
 
-        Assert.Throws<GuestImageException>(() => new LinuxKernelImage(images[0].AsMemory(0, images[0].Length - 1)));
+        Assert.Throws<GuestImageException>(() => new LinuxKernelImage(images[0].AsMemory(0, images[0].Length - 16)));
+        Assert.NotEqual(0, new LinuxKernelImage(images[0].AsMemory(0, images[0].Length - 15)).System.Length);
     }
 
     [Property(MaxTest = 300)]
@@ -146,6 +148,26 @@ public sealed class BootLoaderTests
         Assert.EndsWith(".", Assert.Throws<GuestImageException>(() => new LinuxBootLoader(image)).Message, StringComparison.Ordinal);
         Assert.EndsWith(".", Assert.Throws<GuestImageException>(() => new PvhBootLoader(image)).Message, StringComparison.Ordinal);
         Assert.EndsWith(".", Assert.Throws<GuestImageException>(() => new MultibootLoader(image)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("30373037303130303030", GuestImageKind.InitialRamDisk)]
+    [InlineData("1F8B", GuestImageKind.Unknown)]
+    [InlineData("1F8B0800000000000003FFFF", GuestImageKind.Unknown)]
+    [InlineData("", GuestImageKind.Unknown)]
+    public void Ram_disks_are_known_by_their_first_bytes(string hex, GuestImageKind kind) =>
+        Assert.Equal(kind, GuestImage.Identify(Convert.FromHexString(hex)).Kind);
+
+    [Fact]
+    public void Ram_disks_may_be_compressed()
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
+        {
+            gzip.Write("070701, and an archive"u8);
+        }
+
+        Assert.Equal(GuestImageKind.InitialRamDisk, GuestImage.Identify(packed.ToArray()).Kind);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace Vivarium;
 /// A bzImage and its setup header (Linux kernel documentation, "The Linux/x86 Boot Protocol"). Version 2.12 and later, that is Linux 3.8
 /// and later, with a protected-mode part that is loaded high.
 /// </summary>
-public sealed class LinuxKernelImage
+internal sealed class LinuxKernelImage
 {
     internal const int HeaderOffset = 0x1F1;
     private const int MinimumVersion = 0x20C;
