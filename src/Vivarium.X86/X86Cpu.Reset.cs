@@ -12,6 +12,7 @@ public sealed unsafe partial class X86Cpu
     {
         *_state = default;
         _state->Cr0 = ControlBits.Cr0Cd | ControlBits.Cr0Nw | ControlBits.Cr0Et;
+        _state->Far = RegisterOffset.FarBytes;
         _state->Xcr0 = 1;
         _state->Mxcsr = 0x1F80;
         _state->Fcw = 0x40;
@@ -61,7 +62,8 @@ public sealed unsafe partial class X86Cpu
 
         _state->Dr[6] = FixedDr6;
         _state->Dr[7] = 0x400;
-        _state->InterruptShadow = _state->NmiMasked = _state->NmiPending = 0;
+        _state->InterruptShadow = InterruptShadow.None;
+        _state->NmiMasked = _state->NmiPending = _state->Kicked = 0;
         _state->PendingDebug = 0;
         _state->Activity = _options.IsBootstrap ? ActivityState.Active : ActivityState.WaitForStartup;
         _core.Pending = PendingKind.None;

@@ -12,7 +12,11 @@ public sealed unsafe partial class X86Cpu
     private bool _resumesAtStop;
 
     /// <inheritdoc/>
-    public bool HasWork => _core.HasEvents || _state->Activity == ActivityState.Active || (_state->Activity == ActivityState.Halted && InterruptIsDeliverable);
+    public bool HasWork => _core.HasEvents || _state->Activity == ActivityState.Active || (_state->Activity == ActivityState.Halted && EndsHalt);
+
+    private bool EndsHalt => _state->Kicked != 0 || _state->PendingDebug != 0 || NmiIsDeliverable || InterruptIsDeliverable;
+
+    private bool NmiIsDeliverable => _state->NmiPending != 0 && _state->NmiMasked == 0;
 
     private bool InterruptIsDeliverable => (_state->FlagSystem & Rflags.If) != 0 && _core.LocalApic is { HasPendingInterrupt: true };
 
@@ -68,16 +72,15 @@ public sealed unsafe partial class X86Cpu
                 return VcpuExitReason.Spinning;
             }
 
-            // A shadow holds interrupts and debug traps off for one instruction; a block is as good as one, as it is short.
-            var shadow = _state->InterruptShadow != 0;
-            _state->InterruptShadow = 0;
-            if (!shadow && !DeliverWaiting())
+            var shadow = _state->InterruptShadow;
+            _state->InterruptShadow = InterruptShadow.None;
+            if (!DeliverWaiting(shadow))
             {
                 _state->Activity = ActivityState.Shutdown;
                 continue;
             }
 
-            if (_state->Activity == ActivityState.Active && !Step(shadow, ref left))
+            if (_state->Activity == ActivityState.Active && !Step(shadow != InterruptShadow.None, ref left))
             {
                 return VcpuExitReason.Debug;
             }
@@ -88,9 +91,27 @@ public sealed unsafe partial class X86Cpu
     private bool Step(bool shadow, ref long left)
     {
         var before = left;
-        var alone = (_state->FlagSystem & Rflags.Tf) != 0 || _core.HasBreakpoints || _resumesAtStop;
+        var resumes = _resumesAtStop;
         _resumesAtStop = false;
-        left = alone ? StepAlone(left) : _interpreter.Execute(shadow ? 0 : left) + (shadow ? left : 0);
+
+        // What waits behind a shadow must come right after one instruction: the next may be CLI.
+        var alone = resumes || (_state->FlagSystem & Rflags.Tf) != 0 || _core.HasBreakpoints || (shadow && (EndsHalt || _core.HasEvents));
+        if (alone)
+        {
+            if (!resumes && _interpreter.Finder.StopAddresses.Contains(_state->Rip))
+            {
+                _resumesAtStop = true;
+                return false;
+            }
+
+            left = StepAlone(left);
+        }
+        else
+        {
+            _state->FlagSystem &= ~Rflags.Rf;
+            left = _interpreter.Execute(left);
+        }
+
         if (_core.Pending == PendingKind.CodeWrite)
         {
             _core.Pending = PendingKind.None;
@@ -103,11 +124,19 @@ public sealed unsafe partial class X86Cpu
             case PendingKind.Fault:
                 // Not an instruction, but it uses up the budget: a guest may fault forever.
                 left--;
+
+                // Breakpoints that the instruction met before it faulted are met again when it is restarted.
+                _state->PendingDebug = 0;
                 if (!ExceptionDispatch.TryDeliverPending(_core))
                 {
                     _state->Activity = ActivityState.Shutdown;
                 }
 
+                break;
+            case PendingKind.Restart:
+                // Not an instruction yet either. RF stands for "in the middle" (Intel SDM Vol. 3B §18.3.1.1).
+                left -= _core.RestartSteps;
+                _state->FlagSystem |= Rflags.Rf;
                 break;
             case PendingKind.StopAddress:
                 _core.Pending = PendingKind.None;
@@ -123,13 +152,12 @@ public sealed unsafe partial class X86Cpu
     private long StepAlone(long left)
     {
         var flags = _state->FlagSystem;
-        if (_core.HasBreakpoints && (flags & Rflags.Rf) == 0 && !_interpreter.Finder.StopAddresses.Contains(_state->Rip))
+        if (_core.HasBreakpoints && (flags & Rflags.Rf) == 0)
         {
             _interpreter.Finder.Refresh();
             if (_interpreter.Finder.TryLinear(_state->Rip, out var linear) && _core.InstructionBreakpoints(linear) is var hits && hits != 0)
             {
                 _state->Dr[6] = (_state->Dr[6] & ~0xFUL) | hits;
-                _state->FlagSystem |= Rflags.Rf;
                 _core.Raise(ExceptionVector.Debug);
                 return left;
             }
@@ -138,9 +166,10 @@ public sealed unsafe partial class X86Cpu
         }
 
         _state->FlagSystem &= ~Rflags.Rf;
+        _core.HasEnteredHandler = false;
         left = _interpreter.ExecuteAlone(left);
         var completed = _core.Pending is PendingKind.None or PendingKind.Restart;
-        if (completed && (flags & Rflags.Tf) != 0)
+        if (completed && (flags & Rflags.Tf) != 0 && !_core.HasEnteredHandler)
         {
             _state->PendingDebug |= 1 << 14;
         }
@@ -152,10 +181,10 @@ public sealed unsafe partial class X86Cpu
         return left;
     }
 
-    /// <summary>Debug traps, NMI, then external interrupts. False: triple fault.</summary>
-    private bool DeliverWaiting()
+    /// <summary>Debug traps, NMI, then external interrupts, as far as the shadow lets them. False: triple fault.</summary>
+    private bool DeliverWaiting(InterruptShadow shadow)
     {
-        if (_state->PendingDebug != 0)
+        if (_state->PendingDebug != 0 && shadow != InterruptShadow.LoadStack)
         {
             _state->Dr[6] = (_state->Dr[6] & ~0xFUL) | _state->PendingDebug;
             _state->PendingDebug = 0;
@@ -165,7 +194,12 @@ public sealed unsafe partial class X86Cpu
             }
         }
 
-        if (_state->NmiPending != 0 && _state->NmiMasked == 0)
+        if (shadow != InterruptShadow.None)
+        {
+            return true;
+        }
+
+        if (NmiIsDeliverable)
         {
             _state->NmiPending = 0;
             _state->NmiMasked = 1;
@@ -191,11 +225,12 @@ public sealed unsafe partial class X86Cpu
     /// <summary>Whether something ends the halt.</summary>
     private bool TryWake()
     {
-        if (_state->Activity != ActivityState.Halted || (!InterruptIsDeliverable && !(_state->NmiPending != 0 && _state->NmiMasked == 0)))
+        if (_state->Activity != ActivityState.Halted || !EndsHalt)
         {
             return false;
         }
 
+        _state->Kicked = 0;
         _state->Activity = ActivityState.Active;
         return true;
     }
@@ -232,9 +267,10 @@ public sealed unsafe partial class X86Cpu
             _state->NmiPending = 1;
         }
 
-        if ((events & CpuEvents.Kick) != 0 && _state->Activity == ActivityState.Halted)
+        if ((events & CpuEvents.Kick) != 0)
         {
-            _state->Activity = ActivityState.Active;
+            // Kept while it runs: the guest may be about to halt, having looked just before the kicker changed what it waits for.
+            _state->Kicked = 1;
         }
 
         return (events & CpuEvents.Stop) != 0;

@@ -9,6 +9,8 @@ public sealed unsafe partial class X86Cpu
     private const ushort SizeTag = 4;
     private const ushort EventsTag = 5;
     private const ushort StartupTag = 6;
+    private const uint PendingDebugBits = 0xE00F;
+    private const CpuEvents SavedEvents = CpuEvents.Interrupt | CpuEvents.Nmi | CpuEvents.Init | CpuEvents.Startup | CpuEvents.Kick;
 
     /// <inheritdoc/>
     public string StateName => $"cpu{Index}";
@@ -23,7 +25,7 @@ public sealed unsafe partial class X86Cpu
         writer.Write(A20Tag, A20Enabled);
         var events = _core.TakeEvents();
         _core.Post(events);
-        writer.Write(EventsTag, (ulong)(events & (CpuEvents.Interrupt | CpuEvents.Nmi | CpuEvents.Init | CpuEvents.Startup | CpuEvents.Kick)));
+        writer.Write(EventsTag, (ulong)(events & SavedEvents));
         writer.Write(StartupTag, (ulong)_startupVector);
     }
 
@@ -47,8 +49,9 @@ public sealed unsafe partial class X86Cpu
         A20Enabled = reader.ReadBoolean(A20Tag);
         _startupVector = reader.ReadByte(StartupTag);
         _core.ClearSignals();
-        _core.Post((CpuEvents)reader.ReadByte(EventsTag));
+        _core.Post((CpuEvents)reader.ReadByte(EventsTag) & SavedEvents);
         _core.Pending = PendingKind.None;
+        _resumesAtStop = false;
         _interpreter.Finder.Cache.Clear();
         _core.FlushTlb();
         _core.UpdateMode();
@@ -58,8 +61,11 @@ public sealed unsafe partial class X86Cpu
     private void Sanitize()
     {
         _state->Zero = 0;
+        _state->Far = RegisterOffset.FarBytes;
         _state->Cpl &= 3;
         _state->Activity = _state->Activity <= ActivityState.WaitForStartup ? _state->Activity : ActivityState.Shutdown;
+        _state->InterruptShadow = _state->InterruptShadow <= InterruptShadow.LoadStack ? _state->InterruptShadow : InterruptShadow.None;
+        _state->PendingDebug &= PendingDebugBits;
         _state->Cr4 &= Model.Cr4Mask;
         _state->Efer &= Model.EferMask;
         _state->Xcr0 = (_state->Xcr0 & Model.SupportedXcr0) | 1;

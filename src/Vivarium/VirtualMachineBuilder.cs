@@ -281,6 +281,13 @@ public sealed class VirtualMachineBuilder
             Entropy = _entropy,
             LocalApic = apic,
             Paravirt = paravirt,
+            FerrChanged = level =>
+            {
+                lock (context.DeviceLock)
+                {
+                    board.CoprocessorError.SetFerr(level);
+                }
+            },
         });
         tsc.Target = cpu.Tsc;
         apic.Connect(cpu, cpu.Tsc);

@@ -122,7 +122,8 @@ public sealed class BootLoaderTests
             }
         }
 
-        Assert.Throws<GuestImageException>(() => new LinuxKernelImage(images[0].AsMemory(0, images[0].Length - 1)));
+        Assert.Throws<GuestImageException>(() => new LinuxKernelImage(images[0].AsMemory(0, images[0].Length - 16)));
+        Assert.NotEqual(0, new LinuxKernelImage(images[0].AsMemory(0, images[0].Length - 15)).System.Length);
     }
 
     [Property(MaxTest = 300)]

@@ -120,6 +120,11 @@ internal sealed unsafe class BlockDecoder
             return true;
         }
 
+        if (instruction.Mnemonic is Mnemonic.Lahf or Mnemonic.Sahf && (mode & DecodeMode.Code64) != 0 && !_model.Has(CpuFeature.LahfLm))
+        {
+            return false;
+        }
+
         return _model.Allows(instruction) && (instruction.Encoding == EncodingKind.Legacy || (mode & DecodeMode.Real) == 0);
     }
 

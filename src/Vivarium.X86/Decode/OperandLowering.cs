@@ -67,6 +67,11 @@ internal static unsafe class OperandLowering
         {
             op->Base = RegisterOffset.RipPage;
             op->AddressShift = instruction.MemoryBase == Register.EIP ? (byte)32 : (byte)0;
+            if (displacement > int.MaxValue)
+            {
+                op->Index = RegisterOffset.Far;
+                displacement -= (long)RegisterOffset.FarBytes;
+            }
         }
         else
         {

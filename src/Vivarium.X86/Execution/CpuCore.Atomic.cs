@@ -31,16 +31,8 @@ internal sealed unsafe partial class CpuCore
             return true;
         }
 
-        if (!CheckCanonical(ref linear, sizeBytes, op->Segment)
-            || !TryTranslateData(linear, PageAccess.Write, _mode, out _, out _, out var code)
-            || !TryTranslateData(WrapLinear(linear + (ulong)sizeBytes - 1), PageAccess.Write, _mode, out _, out _, out var lastCode))
+        if (!CheckCanonical(ref linear, sizeBytes, op->Segment) || !TryProbeWrite(linear, sizeBytes))
         {
-            return false;
-        }
-
-        if ((code || lastCode) && !RunsAlone)
-        {
-            Pending = PendingKind.CodeWrite;
             return false;
         }
 

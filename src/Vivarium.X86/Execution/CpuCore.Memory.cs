@@ -46,21 +46,8 @@ internal sealed unsafe partial class CpuCore
     {
         value = 0;
         var address = linear;
-        if (!CheckAlignment(linear, sizeof(T)) || !CheckCanonical(ref address, sizeof(T), segment)
-            || !TryTranslateData(address, PageAccess.Write, _mode, out _, out _, out var code)
-            || ((address & 0xFFF) + (ulong)sizeof(T) > 4096
-                && !TryTranslateData(WrapLinear(address + (ulong)sizeof(T) - 1), PageAccess.Write, _mode, out _, out _, out code)))
-        {
-            return false;
-        }
-
-        if (code && !RunsAlone)
-        {
-            Pending = PendingKind.CodeWrite;
-            return false;
-        }
-
-        return TryRead<T>(linear, segment, out value);
+        return CheckAlignment(linear, sizeof(T)) && CheckCanonical(ref address, sizeof(T), segment) && TryProbeWrite(address, sizeof(T))
+            && TryRead<T>(linear, segment, out value);
     }
 
     /// <summary>Reads the operand of a read-modify-write, through the write tag if there is one.</summary>
@@ -131,6 +118,30 @@ internal sealed unsafe partial class CpuCore
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteSlow(ulong linear, int segment, int sizeBytes, ulong value) =>
         CheckAlignment(linear, sizeBytes) && TryWriteBytes(linear, segment, new ReadOnlySpan<byte>(&value, sizeBytes), _mode);
+
+    /// <summary>Checks that a write of up to a page would succeed, as <see cref="TryWriteBytes(ulong, int, ReadOnlySpan{byte})"/> checks it.</summary>
+    private bool TryProbeWrite(ulong linear, int sizeBytes)
+    {
+        if (!TryTranslateData(linear, PageAccess.Write, _mode, out _, out _, out var code))
+        {
+            return false;
+        }
+
+        var lastCode = false;
+        if ((linear & 0xFFF) + (ulong)sizeBytes > 4096
+            && !TryTranslateData(WrapLinear((linear & ~0xFFFUL) + 4096), PageAccess.Write, _mode, out _, out _, out lastCode))
+        {
+            return false;
+        }
+
+        if ((code || lastCode) && !RunsAlone)
+        {
+            Pending = PendingKind.CodeWrite;
+            return false;
+        }
+
+        return true;
+    }
 
     private bool CheckAlignment(ulong linear, int sizeBytes) =>
         _mode != MmuMode.UserAligned || (linear & (ulong)(sizeBytes - 1)) == 0 || Raise(ExceptionVector.AlignmentCheck);

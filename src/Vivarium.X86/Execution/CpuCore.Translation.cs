@@ -103,7 +103,7 @@ internal sealed unsafe partial class CpuCore
     private void Fill(ulong linear, MmuMode mode, byte* page, in PageTranslation result, bool cacheWrite)
     {
         var linearPage = linear & ~0xFFFUL;
-        var entry = Tlb.FillSlot(mode, linear, result.Global);
+        var entry = Tlb.FillSlot(mode, linear, result.Global, result.PageShift);
         var addend = (nint)page - (nint)linearPage;
         if (entry->Addend != addend)
         {

@@ -29,7 +29,7 @@ internal sealed unsafe partial class CpuCore : IDisposable
         PortIo = portIo;
         MmioPort = mmioPort;
         Model = model;
-        Walker = new PageWalker(state, memory);
+        Walker = new PageWalker(state, memory, model.Has(CpuFeature.Page1Gb));
         _tlb = Tlb.ForMode(MmuMode.Supervisor);
     }
 
@@ -63,6 +63,15 @@ internal sealed unsafe partial class CpuCore : IDisposable
 
     /// <summary>Its error code, where the vector has one.</summary>
     public uint FaultErrorCode { get; private set; }
+
+    /// <summary>Steps that the last paused instruction made; they use up the budget.</summary>
+    public int RestartSteps { get; private set; }
+
+    /// <summary>Set when an instruction or event entered a handler with TF cleared: no single-step trap follows.</summary>
+    public bool HasEnteredHandler { get; set; }
+
+    /// <summary>Set when a task switch took place before a fault, which then belongs to the new task.</summary>
+    public bool HasSwitchedTask { get; set; }
 
     /// <summary>While an instruction runs alone, stores to code pages go through.</summary>
     public bool RunsAlone { get; set; }
@@ -99,15 +108,21 @@ internal sealed unsafe partial class CpuCore : IDisposable
     /// <summary>Records #UD.</summary>
     public bool RaiseUd() => Raise(ExceptionVector.InvalidOpcode);
 
-    /// <summary>Pauses the current instruction, to be continued after events have been looked at. Always false.</summary>
-    public bool Restart()
+    /// <summary>Pauses the current instruction after some steps of it, to be continued after events have been looked at. Always false.</summary>
+    public bool Restart(int steps)
     {
         Pending = PendingKind.Restart;
+        RestartSteps = steps;
         return false;
     }
 
     /// <summary>The legacy FERR# output, for x87 errors while CR0.NE is 0.</summary>
-    public void SetFerr(bool level) => FerrChanged?.Invoke(level);
+    public void SetFerr(bool level)
+    {
+        Revocation?.Leave();
+        FerrChanged?.Invoke(level);
+        Revocation?.Enter();
+    }
 
     /// <summary>RIP of the instruction itself (FIP).</summary>
     public ulong InstructionPointer(DecodedOp* op) => MaskIp(State->RipPage + op->PageOffset);

@@ -4,15 +4,18 @@ namespace Vivarium.X86;
 internal static unsafe class FarOps
 {
     /// <summary>JMP ptr16:16/32: selector in bits 47:32 of the immediate, offset below.</summary>
-    public static bool JumpDirect(CpuCore c, DecodedOp* op) => FarTransfer.TryJump(c, (ushort)(op->Immediate >> 32), (uint)op->Immediate);
+    public static bool JumpDirect(CpuCore c, DecodedOp* op) => Begin(c) && (FarTransfer.TryJump(c, (ushort)(op->Immediate >> 32), (uint)op->Immediate) || c.HasSwitchedTask);
 
-    public static bool CallDirect(CpuCore c, DecodedOp* op) => FarTransfer.TryCall(c, (ushort)(op->Immediate >> 32), (uint)op->Immediate, op->Size);
+    public static bool CallDirect(CpuCore c, DecodedOp* op) => Begin(c)
+        && (FarTransfer.TryCall(c, (ushort)(op->Immediate >> 32), (uint)op->Immediate, op->Size) || c.HasSwitchedTask);
 
     public static bool JumpIndirect(CpuCore c, DecodedOp* op) =>
-        FarPointer.TryLoad(c, op, op->Size, out var selector, out var offset) && FarTransfer.TryJump(c, selector, offset);
+        Begin(c) && FarPointer.TryLoad(c, op, op->Size, out var selector, out var offset)
+        && (FarTransfer.TryJump(c, selector, offset) || c.HasSwitchedTask);
 
     public static bool CallIndirect(CpuCore c, DecodedOp* op) =>
-        FarPointer.TryLoad(c, op, op->Size, out var selector, out var offset) && FarTransfer.TryCall(c, selector, offset, op->Size);
+        Begin(c) && FarPointer.TryLoad(c, op, op->Size, out var selector, out var offset)
+        && (FarTransfer.TryCall(c, selector, offset, op->Size) || c.HasSwitchedTask);
 
     public static bool Return(CpuCore c, DecodedOp* op) => FarTransfer.TryReturn(c, op->Size, (int)op->Immediate);
 
@@ -24,19 +27,18 @@ internal static unsafe class FarOps
             return c.RaiseGp();
         }
 
-        return InterruptDelivery.TryDeliver(c, (byte)op->Immediate, EventKind.Software, hasErrorCode: false, 0);
+        return TryDeliver(c, (byte)op->Immediate, EventKind.Software);
     }
 
     public static bool Breakpoint(CpuCore c, DecodedOp* op) =>
-        InterruptDelivery.TryDeliver(c, (byte)ExceptionVector.Breakpoint, EventKind.SoftwareException, hasErrorCode: false, 0);
+        TryDeliver(c, (byte)ExceptionVector.Breakpoint, EventKind.SoftwareException);
 
     public static bool Into(CpuCore c, DecodedOp* op) =>
-        !LazyFlags.Overflow(c.State)
-        || InterruptDelivery.TryDeliver(c, (byte)ExceptionVector.Overflow, EventKind.SoftwareException, hasErrorCode: false, 0);
+        !LazyFlags.Overflow(c.State) || TryDeliver(c, (byte)ExceptionVector.Overflow, EventKind.SoftwareException);
 
     /// <summary>INT1 (ICEBP): #DB without privilege checks and without DR6 bits.</summary>
     public static bool Int1(CpuCore c, DecodedOp* op) =>
-        InterruptDelivery.TryDeliver(c, (byte)ExceptionVector.Debug, EventKind.Exception, hasErrorCode: false, 0);
+        TryDeliver(c, (byte)ExceptionVector.Debug, EventKind.Exception);
 
     /// <summary>BOUND: the lower bound, then the upper, both signed.</summary>
     public static bool Bound(CpuCore c, DecodedOp* op)
@@ -51,5 +53,15 @@ internal static unsafe class FarOps
             ? ((short)Width<ushort>.Get(c.State, op->Reg1), ((short*)bounds)[0], ((short*)bounds)[1])
             : ((int)Width<uint>.Get(c.State, op->Reg1), ((int*)bounds)[0], ((int*)bounds)[1]);
         return (index >= lower && index <= upper) || c.Raise(ExceptionVector.BoundRange);
+    }
+
+    private static bool TryDeliver(CpuCore c, byte vector, EventKind kind) =>
+        Begin(c) && (InterruptDelivery.TryDeliver(c, vector, kind, hasErrorCode: false, 0) || c.HasSwitchedTask);
+
+    /// <summary>A fault after a task switch belongs to the new task: the instruction itself has completed then. Always true.</summary>
+    private static bool Begin(CpuCore c)
+    {
+        c.HasSwitchedTask = false;
+        return true;
     }
 }

@@ -92,6 +92,12 @@ internal static unsafe class Multiply<T>
         var dividend = sizeof(T) == 8
             ? (Int128)new UInt128(high, low)
             : (Int128)(((long)Width<T>.SignExtend(high) << Width<T>.Bits) | (long)low);
+        if (divisor == -1 && dividend == Int128.MinValue)
+        {
+            // The one division that .NET itself cannot do.
+            return c.Raise(ExceptionVector.DivideError);
+        }
+
         var quotient = dividend / divisor;
         if (quotient < -(Int128)Width<T>.SignBit || quotient >= (Int128)Width<T>.SignBit)
         {

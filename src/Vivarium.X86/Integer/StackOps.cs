@@ -162,7 +162,7 @@ internal static unsafe class Stack<T>
         rsp = (rsp - sizeBytes) & mask;
 
         // The final stack pointer must be writable, or ENTER faults.
-        if (!c.TryReadStack<T>(rsp, out _))
+        if (!c.TrySegment((int)X86Segment.Ss, rsp, sizeof(T), PageAccess.Write, out var linear) || !c.TryReadForUpdate<T>(linear, (int)X86Segment.Ss, out _))
         {
             return false;
         }

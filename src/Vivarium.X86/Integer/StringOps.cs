@@ -38,9 +38,9 @@ internal static unsafe class StringLoop<TStep, T>
                 return true;
             }
 
-            if (steps != 0 && (steps >= MaxSteps || c.HasEvents || (s->FlagSystem & Rflags.Tf) != 0))
+            if (steps != 0 && (steps >= MaxSteps || c.HasEvents || s->PendingDebug != 0 || (s->FlagSystem & Rflags.Tf) != 0))
             {
-                return c.Restart();
+                return c.Restart(steps);
             }
 
             var done = (s->FlagSystem & (Rflags.Df | Rflags.Tf)) == 0 ? TStep.Bulk<T>(c, op, count) : 0;

@@ -17,6 +17,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     private uint _seenBlocks;
     private DecodeMode _seenMode;
     private ulong _seenBase;
+    private uint _seenLimit;
 
     public BlockFinder(CpuCore core)
     {
@@ -48,10 +49,11 @@ internal sealed unsafe class BlockFinder : IDisposable
             Context += 1UL << 16;
         }
 
-        // Outside flat code the same RIP means another address when CS moved.
-        if ((Mode & DecodeMode.FlatCode) == 0 && _core.State->Cs.Base != _seenBase)
+        // Outside flat code the same RIP means another address, or none, when CS changed.
+        if ((Mode & DecodeMode.FlatCode) == 0 && (_core.State->Cs.Base != _seenBase || _core.State->Cs.Limit != _seenLimit))
         {
             _seenBase = _core.State->Cs.Base;
+            _seenLimit = _core.State->Cs.Limit;
             Context += 1UL << 16;
         }
 
@@ -86,6 +88,12 @@ internal sealed unsafe class BlockFinder : IDisposable
         if (block->CrossesPage && (!TryFetch(linear + block->LengthBytes - 1, out var end) || (end & ~0xFFFUL) != block->SecondPageGpa))
         {
             return _core.Pending != PendingKind.None ? null : Decode(linear, gpa, 1, cached: false);
+        }
+
+        // Decoded while the segment reached further: only up to the limit now.
+        if (!IsWithinLimit(rip, block->LengthBytes))
+        {
+            return Decode(linear, gpa, 1, cached: false);
         }
 
         return block;
@@ -182,6 +190,12 @@ internal sealed unsafe class BlockFinder : IDisposable
             }
 
             count = Math.Max(count, 1);
+            if (count == 1 && !IsWithinLimit((uint)(linear - _core.State->Cs.Base), length))
+            {
+                _core.RaiseGp();
+                return null;
+            }
+
             var block = cached ? Cache.Allocate(count + 1) : _alone;
             *block = new Block
             {
@@ -210,6 +224,9 @@ internal sealed unsafe class BlockFinder : IDisposable
         var nearLimit = (Mode & DecodeMode.FlatCode) == 0 && linear - s->Cs.Base + (BlockDecoder.MaxInstructions * BlockDecoder.MaxInstructionBytes) > s->Cs.Limit;
         return nearLimit || StopAddresses.Count != 0 ? 1 : maxInstructions;
     }
+
+    /// <summary>Whether bytes of code end within the code segment.</summary>
+    private bool IsWithinLimit(ulong rip, int lengthBytes) => (Mode & DecodeMode.FlatCode) != 0 || rip + (ulong)lengthBytes - 1 <= _core.State->Cs.Limit;
 
     /// <summary>Decodes one instruction that crosses into the next page, or that is fetched from a device.</summary>
     private bool TryDecodeAcross(ulong linear, ulong gpa, byte* page, DecodedOp* ops, ref bool cached, out ulong secondPage, out int length)

@@ -38,6 +38,7 @@ internal static unsafe class ExceptionDispatch
 
         while (true)
         {
+            c.HasSwitchedTask = false;
             var hasErrorCode = c.IsProtected && HasErrorCode(vector);
 
             // Faults push RF set, so that an instruction breakpoint does not hit again on return.
@@ -52,7 +53,7 @@ internal static unsafe class ExceptionDispatch
                 return true;
             }
 
-            c.State->FlagSystem = flags;
+            c.State->FlagSystem = c.HasSwitchedTask ? c.State->FlagSystem : flags;
             c.Pending = PendingKind.None;
             var second = c.FaultVector;
             if (vector == ExceptionVector.DoubleFault)

@@ -10,14 +10,20 @@ internal static unsafe class InterruptDelivery
 
     public static bool TryDeliver(CpuCore c, byte vector, EventKind kind, bool hasErrorCode, uint errorCode)
     {
+        bool done;
         if (!c.IsProtected)
         {
-            return TryReal(c, vector);
+            done = TryReal(c, vector);
+        }
+        else
+        {
+            done = c.IsLongMode
+                ? TryLong(c, vector, kind, hasErrorCode, errorCode)
+                : TryProtected(c, vector, kind, hasErrorCode, errorCode);
         }
 
-        return c.IsLongMode
-            ? TryLong(c, vector, kind, hasErrorCode, errorCode)
-            : TryProtected(c, vector, kind, hasErrorCode, errorCode);
+        c.HasEnteredHandler |= done;
+        return done;
     }
 
     private static bool TryReal(CpuCore c, byte vector)
@@ -116,7 +122,7 @@ internal static unsafe class InterruptDelivery
                 return false;
             }
 
-            var frame = new StackFrame(c, stack, descriptor.Dpl);
+            var frame = new StackFrame(c, stack, descriptor.Dpl, external);
             if ((fromV86 && !(frame.TryPush(size, s->Gs.Selector) && frame.TryPush(size, s->Fs.Selector)
                     && frame.TryPush(size, s->Ds.Selector) && frame.TryPush(size, s->Es.Selector)))
                 || !frame.TryPush(size, s->Ss.Selector) || !frame.TryPush(size, s->Gpr[Rsp])
@@ -190,7 +196,7 @@ internal static unsafe class InterruptDelivery
         }
 
         var selector = gate.GateSelector;
-        var frame = new StackFrame(c, stack, cpl);
+        var frame = new StackFrame(c, stack, cpl, external);
         frame.Align16();
         if (!frame.TryPush(8, s->Ss.Selector) || !frame.TryPush(8, s->Gpr[Rsp]) || !frame.TryPush(8, LazyFlags.GetAll(s))
             || !frame.TryPush(8, s->Cs.Selector) || !frame.TryPush(8, s->Rip)

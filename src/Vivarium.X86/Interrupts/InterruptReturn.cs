@@ -8,13 +8,15 @@ internal static unsafe class InterruptReturn
 
     public static bool Execute(CpuCore c, DecodedOp* op)
     {
+        c.HasSwitchedTask = false;
         var done = TryReturn(c, op->Size);
-        if (done)
+        if (done || c.Pending == PendingKind.Fault)
         {
+            // Even an IRET that faults lets NMIs in again (Intel SDM Vol. 3A §6.7.1).
             c.State->NmiMasked = 0;
         }
 
-        return done;
+        return done || c.HasSwitchedTask;
     }
 
     private static bool TryReturn(CpuCore c, int size)

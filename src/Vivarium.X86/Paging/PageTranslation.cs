@@ -9,6 +9,12 @@ internal struct PageTranslation
     /// <summary>The error code if the walk faulted.</summary>
     public uint ErrorCode;
 
+    /// <summary>Base-2 logarithm of the page's size: 12, 21, 22 or 30; 0 without paging.</summary>
+    public int PageShift;
+
+    /// <summary>The walk failed only because an entry changed under it: walk again.</summary>
+    public bool HasLostRace;
+
     /// <summary>Reads are allowed too.</summary>
     public bool Readable;
 

@@ -7,7 +7,7 @@ namespace Vivarium.X86;
 /// Walks the guest's page tables: 32-bit with PSE, PAE and 4-level with 2 MiB and 1 GiB pages (Intel SDM Vol. 3A chapter 4).
 /// Sets accessed and dirty bits by compare-exchange, as other vCPUs and the guest itself change entries at the same time.
 /// </summary>
-internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
+internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, bool has1GbPages)
 {
     private readonly CpuState* _state = state;
     private readonly GuestMemory _memory = memory;
@@ -22,7 +22,19 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
     /// <summary>Translates for an access; false with an error code on a page fault.</summary>
     public bool TryTranslate(ulong linear, PageAccess access, MmuMode mode, out PageTranslation result)
     {
-        result = default;
+        do
+        {
+            if (TryWalk(linear, access, mode, out result))
+            {
+                return true;
+            }
+        }
+        while (result.HasLostRace);
+        return false;
+    }
+
+    private bool TryWalk(ulong linear, PageAccess access, MmuMode mode, out PageTranslation result)
+    {
         var user = mode is MmuMode.User or MmuMode.UserAligned;
         var code = (access == PageAccess.Write ? PageFaultCode.Write : 0)
             | (user ? PageFaultCode.User : 0)
@@ -68,7 +80,7 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
 
             var large = level is 2 or 3 && (entry & PageEntry.Large) != 0;
             var reserved = PageEntry.ReservedHigh | ReservedNx;
-            reserved |= level == 4 ? PageEntry.Large : 0;
+            reserved |= level == 4 || (level == 3 && !has1GbPages) ? PageEntry.Large : 0;
             reserved |= large ? ((1UL << shift) - 1) & ~0x1FFFUL : 0;
             if ((entry & reserved) != 0)
             {
@@ -81,10 +93,15 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             if (level == 1 || large)
             {
                 var offsetMask = (1UL << shift) - 1;
-                return Finish64(entryGpa, entry, (entry & PageEntry.FrameMask & ~offsetMask) | (linear & offsetMask), access, mode, rights, ref code, out result);
+                return Finish64(entryGpa, entry, (entry & PageEntry.FrameMask & ~offsetMask) | (linear & offsetMask), shift, access, mode, rights, ref code, out result);
             }
 
-            SetAccessed64(entryGpa, entry);
+            if (!TrySetAccessed64(entryGpa, entry))
+            {
+                result.HasLostRace = true;
+                return false;
+            }
+
             table = entry & PageEntry.FrameMask;
         }
     }
@@ -123,10 +140,15 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             if (level == 1 || large)
             {
                 var offsetMask = (1UL << shift) - 1;
-                return Finish64(entryGpa, entry, (entry & PageEntry.FrameMask & ~offsetMask) | (linear & offsetMask), access, mode, rights, ref code, out result);
+                return Finish64(entryGpa, entry, (entry & PageEntry.FrameMask & ~offsetMask) | (linear & offsetMask), shift, access, mode, rights, ref code, out result);
             }
 
-            SetAccessed64(entryGpa, entry);
+            if (!TrySetAccessed64(entryGpa, entry))
+            {
+                result.HasLostRace = true;
+                return false;
+            }
+
             table = entry & PageEntry.FrameMask;
         }
     }
@@ -152,10 +174,15 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             }
 
             var gpa = (directory & 0xFFC00000UL) | (((ulong)directory >> 13 & 0xFF) << 32) | (linear & 0x3FFFFF);
-            return Finish32(directoryGpa, directory, gpa, access, mode, rights, ref code, out result);
+            return Finish32(directoryGpa, directory, gpa, 22, access, mode, rights, ref code, out result);
         }
 
-        SetAccessed32(directoryGpa, directory);
+        if (!TrySetAccessed32(directoryGpa, directory))
+        {
+            result.HasLostRace = true;
+            return false;
+        }
+
         var entryGpa = (directory & 0xFFFFF000UL) + (((linear >> 12) & 0x3FF) * 4);
         var entry = Read32(entryGpa);
         if ((entry & PageEntry.Present) == 0)
@@ -164,10 +191,10 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
         }
 
         rights.AndBits &= entry;
-        return Finish32(entryGpa, entry, (entry & 0xFFFFF000UL) | (linear & 0xFFF), access, mode, rights, ref code, out result);
+        return Finish32(entryGpa, entry, (entry & 0xFFFFF000UL) | (linear & 0xFFF), 12, access, mode, rights, ref code, out result);
     }
 
-    private bool Finish64(ulong entryGpa, ulong entry, ulong gpa, PageAccess access, MmuMode mode, Rights rights, ref uint code, out PageTranslation result)
+    private bool Finish64(ulong entryGpa, ulong entry, ulong gpa, int shift, PageAccess access, MmuMode mode, Rights rights, ref uint code, out PageTranslation result)
     {
         result = default;
         if (!Permits(entry, access, mode, rights, ref code, out result.Readable, out var writable))
@@ -178,7 +205,7 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
         var wanted = PageEntry.Accessed | (access == PageAccess.Write ? PageEntry.Dirty : 0);
         while ((entry & wanted) != wanted)
         {
-            // An entry that another processor changed meanwhile is walked again by the guest's next access; only set bits of the one we judged.
+            // Only the entry that was judged gets its bits; if another processor changed it meanwhile, the walk starts anew.
             var seen = CompareExchange64(entryGpa, entry | wanted, entry);
             if (seen == entry)
             {
@@ -186,7 +213,8 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             }
             else if (((seen ^ entry) & ~(PageEntry.Accessed | PageEntry.Dirty)) != 0)
             {
-                break;
+                result.HasLostRace = true;
+                return false;
             }
             else
             {
@@ -195,12 +223,13 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
         }
 
         result.Gpa = gpa;
+        result.PageShift = shift;
         result.WriteCacheable = writable && (entry & PageEntry.Dirty) != 0;
         result.Global = (entry & PageEntry.Global) != 0 && (_state->Cr4 & ControlBits.Cr4Pge) != 0;
         return true;
     }
 
-    private bool Finish32(ulong entryGpa, uint entry, ulong gpa, PageAccess access, MmuMode mode, Rights rights, ref uint code, out PageTranslation result)
+    private bool Finish32(ulong entryGpa, uint entry, ulong gpa, int shift, PageAccess access, MmuMode mode, Rights rights, ref uint code, out PageTranslation result)
     {
         result = default;
         if (!Permits(entry, access, mode, rights, ref code, out result.Readable, out var writable))
@@ -218,7 +247,8 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             }
             else if (((seen ^ entry) & ~(uint)(PageEntry.Accessed | PageEntry.Dirty)) != 0)
             {
-                break;
+                result.HasLostRace = true;
+                return false;
             }
             else
             {
@@ -227,6 +257,7 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
         }
 
         result.Gpa = gpa;
+        result.PageShift = shift;
         result.WriteCacheable = writable && (entry & PageEntry.Dirty) != 0;
         result.Global = (entry & PageEntry.Global) != 0 && (_state->Cr4 & ControlBits.Cr4Pge) != 0;
         return true;
@@ -263,11 +294,6 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             PageAccess.Write => writable,
             _ => executable,
         };
-        if (!allowed)
-        {
-            return false;
-        }
-
         if (userPage && (_state->Cr4 & ControlBits.Cr4Pke) != 0 && (_state->Efer & ControlBits.EferLma) != 0)
         {
             var key = (int)(entry >> 59) & 15;
@@ -278,29 +304,22 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory)
             writable &= keyWritable;
             if ((access == PageAccess.Read && !keyReadable) || (access == PageAccess.Write && !keyWritable))
             {
+                // Reported even if the other rights deny the access as well.
                 code |= PageFaultCode.ProtectionKey;
                 return false;
             }
         }
 
-        return true;
+        return allowed;
     }
 
-    private void SetAccessed64(ulong gpa, ulong entry)
-    {
-        if ((entry & PageEntry.Accessed) == 0)
-        {
-            CompareExchange64(gpa, entry | PageEntry.Accessed, entry);
-        }
-    }
+    /// <summary>Marks an upper entry as used; false if it changed since it was read.</summary>
+    private bool TrySetAccessed64(ulong gpa, ulong entry) =>
+        (entry & PageEntry.Accessed) != 0 || (CompareExchange64(gpa, entry | PageEntry.Accessed, entry) | PageEntry.Accessed) == (entry | PageEntry.Accessed);
 
-    private void SetAccessed32(ulong gpa, uint entry)
-    {
-        if ((entry & PageEntry.Accessed) == 0)
-        {
-            CompareExchange32(gpa, entry | (uint)PageEntry.Accessed, entry);
-        }
-    }
+    private bool TrySetAccessed32(ulong gpa, uint entry) =>
+        (entry & PageEntry.Accessed) != 0
+        || (CompareExchange32(gpa, entry | (uint)PageEntry.Accessed, entry) | (uint)PageEntry.Accessed) == (entry | (uint)PageEntry.Accessed);
 
     // SAFETY: entries are aligned to their size, so an entry never crosses the page that the memory returned.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,6 +15,10 @@ internal sealed unsafe class Tlb : IDisposable
     private readonly int[] _filled = new int[MaxRemembered];
     private int _filledCount;
 
+    /// <summary>Which larger pages have entries, by a hash of their numbers: FlushPage must drop all of a larger page's entries.</summary>
+    private readonly ulong[] _largePages = new ulong[4];
+    private bool _hasLargePages;
+
     public Tlb()
     {
         // SAFETY: freed in Dispose; indices below are masked or come from FillSlot.
@@ -29,8 +33,15 @@ internal sealed unsafe class Tlb : IDisposable
     public TlbEntry* ForMode(MmuMode mode) => _entries + ((int)mode * EntryCount);
 
     /// <summary>The entry to fill for a page; its tags are invalid unless they belong to the same page.</summary>
-    public TlbEntry* FillSlot(MmuMode mode, ulong linear, bool global)
+    public TlbEntry* FillSlot(MmuMode mode, ulong linear, bool global, int pageShift)
     {
+        if (pageShift > 12)
+        {
+            _hasLargePages = true;
+            var hash = HashOf(linear, pageShift);
+            _largePages[hash >> 6] |= 1UL << hash;
+        }
+
         var index = (int)(linear >> 12) & (EntryCount - 1);
         var slot = ((int)mode * EntryCount) + index;
         var entry = _entries + slot;
@@ -58,6 +69,12 @@ internal sealed unsafe class Tlb : IDisposable
     /// <summary>Forgets everything, or all but global pages.</summary>
     public void Flush(bool keepGlobal)
     {
+        if (!keepGlobal)
+        {
+            _hasLargePages = false;
+            Array.Clear(_largePages);
+        }
+
         if (_filledCount > MaxRemembered)
         {
             Sweep(keepGlobal);
@@ -80,9 +97,15 @@ internal sealed unsafe class Tlb : IDisposable
         _filledCount = kept;
     }
 
-    /// <summary>Forgets one page in every mode.</summary>
+    /// <summary>Forgets the page that holds an address, whatever its size, in every mode.</summary>
     public void FlushPage(ulong linear)
     {
+        if (_hasLargePages && (IsLarge(linear, 21) || IsLarge(linear, 22) || IsLarge(linear, 30)))
+        {
+            Flush(keepGlobal: false);
+            return;
+        }
+
         var index = (int)(linear >> 12) & (EntryCount - 1);
         for (var mode = 0; mode < ModeCount; mode++)
         {
@@ -91,6 +114,14 @@ internal sealed unsafe class Tlb : IDisposable
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_entries);
+
+    private static int HashOf(ulong linear, int pageShift) => (int)(((linear >> pageShift) * 0x9E3779B97F4A7C15) >> 56) ^ pageShift;
+
+    private bool IsLarge(ulong linear, int pageShift)
+    {
+        var hash = HashOf(linear, pageShift);
+        return (_largePages[hash >> 6] >> hash & 1) != 0;
+    }
 
     private void Sweep(bool keepGlobal)
     {

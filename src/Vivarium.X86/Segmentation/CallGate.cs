@@ -59,7 +59,7 @@ internal static unsafe class CallGate
             return false;
         }
 
-        var frame = new StackFrame(c, stack, cpl);
+        var frame = new StackFrame(c, stack, cpl, external: 0);
         if (!frame.TryPush(size, oldSs) || !frame.TryPush(size, oldRsp))
         {
             return false;

@@ -69,6 +69,9 @@ internal readonly struct SegmentDescriptor(ulong low, ulong high = 0)
     /// <summary>The interrupt stack table entry of a 64-bit interrupt gate, 0 for none.</summary>
     public int InterruptStackTable => (int)(Low >> 32) & 7;
 
+    /// <summary>Whether a 16-byte descriptor's type bits in its upper half are zero and its base is canonical.</summary>
+    public bool IsValidSystem64 => HasValidUpperType && (ulong)((long)(Base64 << 16) >> 16) == Base64;
+
     /// <summary>Upper bits of a 16-byte descriptor that must be zero.</summary>
     public bool HasValidUpperType => ((high >> 40) & 0x1F) == 0;
 

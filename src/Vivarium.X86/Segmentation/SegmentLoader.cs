@@ -63,7 +63,7 @@ internal static unsafe class SegmentLoader
             return false;
         }
 
-        if (descriptor.IsCodeOrData || descriptor.Type != SegmentDescriptor.Ldt)
+        if (descriptor.IsCodeOrData || descriptor.Type != SegmentDescriptor.Ldt || (c.IsLongMode && !descriptor.IsValidSystem64))
         {
             return c.RaiseGp(code);
         }
@@ -93,7 +93,7 @@ internal static unsafe class SegmentLoader
         }
 
         var valid = descriptor.Type == SegmentDescriptor.Tss32Available || (descriptor.Type == SegmentDescriptor.Tss16Available && !c.IsLongMode);
-        if (descriptor.IsCodeOrData || !valid)
+        if (descriptor.IsCodeOrData || !valid || (c.IsLongMode && !descriptor.IsValidSystem64))
         {
             return c.RaiseGp(code);
         }

@@ -7,11 +7,13 @@ internal unsafe ref struct StackFrame
     private readonly InnerStack _stack;
     private readonly MmuMode _mode;
     private readonly ulong _mask;
+    private readonly uint _external;
     private ulong _rsp;
 
     /// <summary>A frame on an inner level's stack, written with that level's rights.</summary>
-    public StackFrame(CpuCore core, InnerStack stack, int cpl)
+    public StackFrame(CpuCore core, InnerStack stack, int cpl, uint external)
     {
+        _external = external;
         _core = core;
         _stack = stack;
         _rsp = stack.Rsp;
@@ -33,7 +35,7 @@ internal unsafe ref struct StackFrame
             var fits = (ss.Attributes & 4) != 0 ? _rsp > ss.Limit && last <= _mask : last <= ss.Limit;
             if (!fits)
             {
-                return _core.Raise(ExceptionVector.StackFault, DescriptorTables.ErrorCode(ss.Selector));
+                return _core.Raise(ExceptionVector.StackFault, DescriptorTables.ErrorCode(ss.Selector, _external));
             }
 
             linear = (uint)(ss.Base + _rsp);

@@ -80,8 +80,7 @@ internal static unsafe class TaskStateSegment
             }
         }
 
-        var flags = is32Bit ? image[Eflags] : (LazyFlags.GetAll(s) & ~0xFFFFUL) | image[Eflags];
-        LazyFlags.SetAll(s, flags | (nested ? Rflags.Nt : 0));
+        LazyFlags.SetAll(s, image[Eflags] | (nested ? Rflags.Nt : 0));
         for (var i = 0; i < 8; i++)
         {
             s->Gpr[i] = is32Bit ? image[Registers + i] : 0xFFFF0000 | image[Registers + i];
@@ -112,7 +111,7 @@ internal static unsafe class TaskStateSegment
         }
 
         c.UpdateMode();
-        return SegmentLoader.TryLoadLdt(c, (ushort)image[Ldt]) || AsInvalidTss(c);
+        return TryLoadLdt(c, image);
     }
 
     private static bool TryActivateProtected(CpuCore c, uint* image)
@@ -122,9 +121,9 @@ internal static unsafe class TaskStateSegment
         var cpl = selector & 3;
         s->Cpl = (uint)cpl;
         c.UpdateMode();
-        if (!SegmentLoader.TryLoadLdt(c, (ushort)image[Ldt]))
+        if (!TryLoadLdt(c, image))
         {
-            return AsInvalidTss(c);
+            return false;
         }
 
         var code = DescriptorTables.ErrorCode(selector);
@@ -165,6 +164,17 @@ internal static unsafe class TaskStateSegment
         }
 
         return s->Rip <= s->Cs.Limit || c.RaiseGp();
+    }
+
+    /// <summary>A bad LDT is #TS, even one that is not present.</summary>
+    private static bool TryLoadLdt(CpuCore c, uint* image)
+    {
+        if (SegmentLoader.TryLoadLdt(c, (ushort)image[Ldt]))
+        {
+            return true;
+        }
+
+        return c.FaultVector == ExceptionVector.SegmentNotPresent ? c.Raise(ExceptionVector.InvalidTss, c.FaultErrorCode) : AsInvalidTss(c);
     }
 
     /// <summary>Bad segments of a new task are #TS where a plain load would raise #GP.</summary>

@@ -14,6 +14,7 @@ internal static unsafe class TaskSwitch
 {
     private const uint MinLimit32 = 103;
     private const uint MinLimit16 = 43;
+    private const ulong LocalBreakpoints = 0x55;
 
     /// <summary>A far JMP or CALL to a TSS or task gate.</summary>
     public static bool TryFar(CpuCore c, ushort selector, SegmentDescriptor descriptor, TaskSwitchKind kind)
@@ -69,8 +70,8 @@ internal static unsafe class TaskSwitch
         var old = s->Tr;
         var image = stackalloc uint[26];
         if (!TaskStateSegment.TryLoad(c, descriptor.Base, is32Bit, image)
-            || !ClearOldBusy(c, old, kind)
-            || !TaskStateSegment.TrySave(c, old, clearNested: kind == TaskSwitchKind.InterruptReturn))
+            || !TaskStateSegment.TrySave(c, old, clearNested: kind == TaskSwitchKind.InterruptReturn)
+            || !TryClearOldBusy(c, old, kind))
         {
             return false;
         }
@@ -85,11 +86,12 @@ internal static unsafe class TaskSwitch
         s->Tr = descriptor.ToRegister(selector);
         s->Tr.Attributes |= 2;
         s->Cr0 |= ControlBits.Cr0Ts;
-        s->Dr[7] &= ~0x55UL;
+        s->Dr[7] &= ~LocalBreakpoints;
+        c.HasSwitchedTask = true;
         return TaskStateSegment.TryActivate(c, image, is32Bit, nested);
     }
 
-    private static bool ClearOldBusy(CpuCore c, SegmentRegister old, TaskSwitchKind kind)
+    private static bool TryClearOldBusy(CpuCore c, SegmentRegister old, TaskSwitchKind kind)
     {
         if (kind is TaskSwitchKind.Call or TaskSwitchKind.Gate)
         {

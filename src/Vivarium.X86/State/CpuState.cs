@@ -9,8 +9,6 @@ namespace Vivarium.X86;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct CpuState
 {
-    private const int PaddingWords = 1;
-
     /// <summary>RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8–R15.</summary>
     public fixed ulong Gpr[16];
 
@@ -19,6 +17,9 @@ internal unsafe struct CpuState
 
     /// <summary>The page of the instruction pointer (RIP with bits 11:0 clear) of the block that runs: base of RIP-relative operands.</summary>
     public ulong RipPage;
+
+    /// <summary>Always <see cref="RegisterOffset.FarBytes"/>: an index for RIP-relative operands whose displacement does not fit 32 bits.</summary>
+    public ulong Far;
 
     /// <summary>An address computed by a handler, for operands that refer to it.</summary>
     public ulong Scratch;
@@ -94,14 +95,17 @@ internal unsafe struct CpuState
     /// <summary>Halted, shut down, waiting for startup, or running.</summary>
     public ActivityState Activity;
 
-    /// <summary>No interrupt is taken before the next instruction ends (after STI or a load of SS).</summary>
-    public byte InterruptShadow;
+    /// <summary>Whether interrupts, or debug traps too, wait for the next instruction to end.</summary>
+    public InterruptShadow InterruptShadow;
 
     /// <summary>NMIs are masked until IRET.</summary>
     public byte NmiMasked;
 
     /// <summary>An NMI waits to be delivered.</summary>
     public byte NmiPending;
+
+    /// <summary>A paravirtual kick came; the next halt ends at once.</summary>
+    public byte Kicked;
 
     /// <summary>Debug exceptions that wait for the next boundary, as DR6 bits.</summary>
     public uint PendingDebug;
@@ -128,9 +132,6 @@ internal unsafe struct CpuState
     /// <summary>MTRRs: eleven fixed ranges, then eight base and mask pairs.</summary>
     public fixed ulong Mtrr[11 + 16];
 
-    /// <summary>Makes the vector registers start at a 64-byte boundary.</summary>
-    private fixed ulong _padding[PaddingWords];
-
-    /// <summary>Vector registers 0–31, 64 bytes each: XMM in bytes 0–15, YMM in 0–31.</summary>
+    /// <summary>Vector registers 0–31, 64 bytes each: XMM in bytes 0–15, YMM in 0–31. A test holds them to a 64-byte boundary.</summary>
     public fixed byte Vector[32 * 64];
 }

@@ -5,8 +5,12 @@ namespace Vivarium.X86;
 /// <summary>Byte offsets of registers in <see cref="CpuState"/>, as decoded operations carry them.</summary>
 internal static unsafe class RegisterOffset
 {
+    /// <summary>What <see cref="CpuState.Far"/> holds: no less than a page and the longest instruction.</summary>
+    public const ulong FarBytes = 8192;
+
     public static readonly ushort Zero = Offset(nameof(CpuState.Zero));
     public static readonly ushort RipPage = Offset(nameof(CpuState.RipPage));
+    public static readonly ushort Far = Offset(nameof(CpuState.Far));
     public static readonly ushort Scratch = Offset(nameof(CpuState.Scratch));
     public static readonly ushort X87 = Offset(nameof(CpuState.X87));
     public static readonly ushort Vector = Offset(nameof(CpuState.Vector));

@@ -127,7 +127,8 @@ internal static unsafe class ControlRegisters
         var s = c.State;
         if ((s->Efer & ControlBits.EferLme) != 0)
         {
-            if ((s->Cr4 & ControlBits.Cr4Pae) == 0 || (s->Cs.Attributes & SegmentRegister.Long) != 0)
+            var has16BitTask = s->Tr.IsUsable && (s->Tr.Attributes & 0xD) == 1;
+            if ((s->Cr4 & ControlBits.Cr4Pae) == 0 || (s->Cs.Attributes & SegmentRegister.Long) != 0 || has16BitTask)
             {
                 return c.RaiseGp();
             }

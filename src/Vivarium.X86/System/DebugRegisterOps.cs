@@ -5,6 +5,7 @@ internal static unsafe class DebugRegisterOps
 {
     private const ulong Dr6Fixed = 0xFFFF0FF0;
     private const ulong Dr6Writable = 0xE00F;
+    private const ulong Dr7Writable = 0xFFFF23FF;
     private const ulong Dr7Fixed = 0x400;
     private const ulong GeneralDetect = 1 << 13;
 
@@ -35,15 +36,10 @@ internal static unsafe class DebugRegisterOps
             return c.RaiseGp();
         }
 
-        if (number < 4 && (ulong)((long)(value << 16) >> 16) != value)
-        {
-            return c.RaiseGp();
-        }
-
         s->Dr[number] = number switch
         {
             6 => (value & Dr6Writable) | Dr6Fixed,
-            7 => (value & 0xFFFF2BFF & ~0xD000UL) | Dr7Fixed,
+            7 => (value & Dr7Writable) | Dr7Fixed,
             _ => value,
         };
 
@@ -78,6 +74,7 @@ internal static unsafe class DebugRegisterOps
         if ((s->Dr[7] & GeneralDetect) != 0)
         {
             s->Dr[6] |= GeneralDetect;
+            s->FlagSystem |= Rflags.Rf;
             return c.Raise(ExceptionVector.Debug);
         }
 

@@ -23,6 +23,7 @@ internal static unsafe class FastSystemCall
         LazyFlags.SetAll(s, LazyFlags.GetAll(s) & ~(s->Sfmask | Rflags.Rf));
         SetFlat(c, (ushort)((s->Star >> 32) & 0xFFFC), 0, longMode: true, (ushort)(((s->Star >> 32) + 8) & 0xFFFC));
         s->Rip = s->Lstar;
+        c.HasEnteredHandler = (s->FlagSystem & Rflags.Tf) == 0;
         return true;
     }
 
@@ -46,6 +47,12 @@ internal static unsafe class FastSystemCall
         var selector = (ushort)((s->Star >> 48) | 3);
         SetFlat(c, (ushort)((toLong ? selector + 16 : selector) | 3), 3, toLong, (ushort)((selector + 8) | 3));
         s->Rip = target;
+        if ((flags & Rflags.Tf) != 0)
+        {
+            // A single-step trap comes right after SYSRET, before the first instruction there.
+            s->PendingDebug |= 1 << 14;
+        }
+
         return true;
     }
 

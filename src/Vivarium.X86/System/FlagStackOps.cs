@@ -58,7 +58,7 @@ internal static unsafe class FlagStackOps
         if ((c.State->FlagSystem & Rflags.If) == 0)
         {
             c.State->FlagSystem |= Rflags.If;
-            c.State->InterruptShadow = 1;
+            c.State->InterruptShadow = InterruptShadow.Sti;
         }
 
         return true;

@@ -17,6 +17,32 @@ internal static unsafe class MemoryTypeRanges
         _ => -1,
     };
 
+    /// <summary>IA32_MTRR_DEF_TYPE: a type, and the enable bits 10 and 11.</summary>
+    public static bool TrySetDefault(CpuState* s, ulong value)
+    {
+        if ((value & ~0xCFFUL) != 0 || !IsType(value & 0xFF))
+        {
+            return false;
+        }
+
+        s->MtrrDefType = value;
+        return true;
+    }
+
+    /// <summary>An MTRR by its slot: eight types, or a base with a type, or a mask with its valid bit.</summary>
+    public static bool TrySet(CpuState* s, int slot, ulong value)
+    {
+        var valid = slot < FixedCount ? AreTypes(value)
+            : (slot - FixedCount) % 2 == 0 ? IsType(value & 0xFF) && (value & ~(PageEntry.FrameMask | 0xFF)) == 0
+            : (value & ~(PageEntry.FrameMask | (1 << 11))) == 0;
+        if (valid)
+        {
+            s->Mtrr[slot] = value;
+        }
+
+        return valid;
+    }
+
     /// <summary>IA32_PAT: each byte must be a memory type 0, 1, 4, 5, 6 or 7.</summary>
     public static bool TrySetPat(CpuState* s, ulong value)
     {
@@ -29,6 +55,22 @@ internal static unsafe class MemoryTypeRanges
         }
 
         s->Pat = value;
+        return true;
+    }
+
+    /// <summary>Uncacheable, write-combining, write-through, write-protected or write-back.</summary>
+    private static bool IsType(ulong type) => type is 0 or 1 or 4 or 5 or 6;
+
+    private static bool AreTypes(ulong value)
+    {
+        for (var i = 0; i < 64; i += 8)
+        {
+            if (!IsType(value >> i & 0xFF))
+            {
+                return false;
+            }
+        }
+
         return true;
     }
 }

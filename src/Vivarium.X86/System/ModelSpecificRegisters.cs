@@ -8,6 +8,9 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
     private const ulong ArchCapabilities = (1UL << 0) | (1UL << 1) | (1UL << 3) | (1UL << 4) | (1UL << 5) | (1UL << 6) | (1UL << 8)
         | (1UL << 13) | (1UL << 14) | (1UL << 15) | (1UL << 20) | (1UL << 24) | (1UL << 26) | (1UL << 27) | (1UL << 62);
 
+    /// <summary>IBRS, STIBP, SSBD and BHI_DIS_S of IA32_SPEC_CTRL: kept, without effect.</summary>
+    private const ulong SpecCtrlBits = 7 | (1 << 10);
+
     private const ulong MtrrCap = 0x508;
     private readonly CpuState* _state = core.State;
 
@@ -68,32 +71,31 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         switch (index)
         {
             case MsrIndex.Tsc: tsc.Write(value); return true;
-            case MsrIndex.TscAdjust: tsc.Adjust(value); return core.Model.Has(CpuFeature.TscAdjust);
-            case MsrIndex.SpecCtrl: return TrySetSpecCtrl(value);
+            case MsrIndex.TscAdjust when core.Model.Has(CpuFeature.TscAdjust): tsc.Adjust(value); return true;
+            case MsrIndex.SpecCtrl: return SetMasked(ref s->SpecCtrl, value, SpecCtrlBits);
             case MsrIndex.PredCmd: return (value & ~1UL) == 0;
             case MsrIndex.BiosSignId or MsrIndex.McgStatus or MsrIndex.DebugCtl: return true;
-            case MsrIndex.SysenterCs: s->SysenterCs = value; return true;
+            case MsrIndex.SysenterCs: s->SysenterCs = (uint)value; return true;
             case MsrIndex.SysenterEsp: return SetCanonical(ref s->SysenterEsp, value);
             case MsrIndex.SysenterEip: return SetCanonical(ref s->SysenterEip, value);
             case MsrIndex.MiscEnable: s->MiscEnable = value; return true;
             case MsrIndex.Pat: return MemoryTypeRanges.TrySetPat(s, value);
-            case MsrIndex.MtrrDefType: s->MtrrDefType = value; return (value & ~0xCFFUL) == 0;
+            case MsrIndex.MtrrDefType: return MemoryTypeRanges.TrySetDefault(s, value);
             case MsrIndex.Efer: return ControlRegisters.TryWriteEfer(core, value);
             case MsrIndex.Star: s->Star = value; return true;
             case MsrIndex.Lstar: return SetCanonical(ref s->Lstar, value);
             case MsrIndex.Cstar: return SetCanonical(ref s->Cstar, value);
-            case MsrIndex.Sfmask: s->Sfmask = (uint)value; return value <= uint.MaxValue;
+            case MsrIndex.Sfmask: return SetMasked(ref s->Sfmask, value, uint.MaxValue);
             case MsrIndex.FsBase: return SetCanonical(ref s->Fs.Base, value);
             case MsrIndex.GsBase: return SetCanonical(ref s->Gs.Base, value);
             case MsrIndex.KernelGsBase: return SetCanonical(ref s->KernelGsBase, value);
-            case MsrIndex.TscAux: s->TscAux = (uint)value; return value <= uint.MaxValue && core.Model.Has(CpuFeature.Rdtscp);
+            case MsrIndex.TscAux when core.Model.Has(CpuFeature.Rdtscp): return SetMasked(ref s->TscAux, value, uint.MaxValue);
         }
 
         var mtrr = MemoryTypeRanges.Slot(index);
         if (mtrr >= 0)
         {
-            s->Mtrr[mtrr] = value;
-            return true;
+            return MemoryTypeRanges.TrySet(s, mtrr, value);
         }
 
         core.Revocation?.Leave();
@@ -107,16 +109,14 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         return found;
     }
 
-    /// <summary>IBRS, STIBP, SSBD and BHI_DIS_S are kept and have no effect.</summary>
-    private bool TrySetSpecCtrl(ulong value)
+    private static bool SetMasked(ref ulong register, ulong value, ulong writable)
     {
-        const ulong Defined = 7 | (1 << 10);
-        if ((value & ~Defined) != 0)
+        if ((value & ~writable) != 0)
         {
             return false;
         }
 
-        _state->SpecCtrl = value;
+        register = value;
         return true;
     }
 

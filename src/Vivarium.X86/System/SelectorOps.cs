@@ -30,7 +30,7 @@ internal static unsafe class SelectorOps
             return false;
         }
 
-        c.State->InterruptShadow = op->Immediate == (long)X86Segment.Ss ? (byte)1 : (byte)0;
+        c.State->InterruptShadow = op->Immediate == (long)X86Segment.Ss ? InterruptShadow.LoadStack : InterruptShadow.None;
         return true;
     }
 
@@ -50,7 +50,7 @@ internal static unsafe class SelectorOps
             return false;
         }
 
-        c.State->InterruptShadow = op->Immediate == (long)X86Segment.Ss ? (byte)1 : (byte)0;
+        c.State->InterruptShadow = op->Immediate == (long)X86Segment.Ss ? InterruptShadow.LoadStack : InterruptShadow.None;
         return true;
     }
 

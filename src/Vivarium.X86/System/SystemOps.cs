@@ -266,7 +266,7 @@ internal static unsafe class SystemOps
         }
 
         c.State->Pkru = (uint)c.State->Gpr[0];
-        c.FlushTlb();
+        c.Tlb.Flush(keepGlobal: false);
         return true;
     }
 

@@ -26,6 +26,7 @@ internal sealed class X86MachineCpu : IMachineCpu
             MsrHandlers = plan.MsrHandlers,
             Hypercalls = plan.Paravirt,
             HypervisorFeatures = KvmCpuid.Features,
+            FerrChanged = plan.FerrChanged,
         })
         {
             LocalApic = plan.LocalApic,
