@@ -117,6 +117,36 @@ public sealed class SegmentTests
         program.Run().AssertFault(13, 0);
     }
 
+    [Theory]
+    [InlineData(0x105u, 0x80, null)]
+    [InlineData(0x104u, 13, 0u)]
+    [InlineData(0x101u, 13, 0u)]
+    public void InstructionsEndWithinTheCodeSegment(uint limit, int vector, uint? error)
+    {
+        // mov eax, imm32 at 0x101 to 0x105 is the last thing that may fit; with a wider segment it runs on.
+        using var program = GuestProgram.Protected(code => code.jmp((ushort)GuestProgram.Free, 0x100));
+        program.SetDescriptor(GuestProgram.Free, GuestProgram.Descriptor((uint)GuestProgram.Data, limit, 0x409B));
+        program.Memory.TryWrite(GuestProgram.Data + 0x100, [0x90, 0xB8, 1, 2, 3, 4, 0xCD, 0x80]);
+        var outcome = program.Run();
+        Assert.Equal(vector == 0x80 ? (13, (uint?)0u, 0x106UL) : (vector, error, 0x101UL), (outcome.Vector ?? -1, outcome.ErrorCode, outcome.Rip));
+    }
+
+    [Fact]
+    public void ASegmentThatShrinksLeavesNoLongerBlocksBehind()
+    {
+        using var program = GuestProgram.Protected(code =>
+        {
+            code.call((ushort)GuestProgram.Free, 0x100);
+            code.call((ushort)(GuestProgram.Free + 8), 0x100);
+        });
+        program.SetDescriptor(GuestProgram.Free, GuestProgram.Descriptor((uint)GuestProgram.Data, 0xFFFF, 0x409B));
+        program.SetDescriptor(GuestProgram.Free + 8, GuestProgram.Descriptor((uint)GuestProgram.Data, 0x102, 0x409B));
+        program.Memory.TryWrite(GuestProgram.Data + 0x100, [0x90, 0x90, 0x90, 0x90, 0xCB]);
+        var outcome = program.Run();
+        outcome.AssertFault(13, 0);
+        Assert.Equal((0x103UL, (int)GuestProgram.Free + 8), (outcome.Rip, (int)outcome.Cs));
+    }
+
     [Fact]
     public void UnrealModeKeepsItsLimit()
     {
