@@ -5,6 +5,10 @@ namespace Vivarium.Bus;
 /// </summary>
 public abstract class BusRegistration : IDisposable
 {
+    private protected BusRegistration()
+    {
+    }
+
     /// <summary>Who claims, for people and messages.</summary>
     public abstract string Name { get; }
 

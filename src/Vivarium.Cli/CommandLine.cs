@@ -6,20 +6,30 @@ namespace Vivarium.Cli;
 /// <summary>The command line: parses, runs a command and turns mistakes into one clear line and an exit code.</summary>
 internal static class CommandLine
 {
+    private const string Notes = """
+        Examples:
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
+          vivarium inspect vmlinuz
+
+        vivarium run --help has more examples, the keys and the exit codes.
+        """;
+
     public static async Task<int> InvokeAsync(string[] args, TextWriter errors)
     {
         // Not a RootCommand, whose name is the executable's: help should show what the user types.
-        var root = new Command("vivarium", "Runs x86 guests inside an ordinary process: no privilege, no kernel module.")
+        var help = new HelpOption { Recursive = true };
+        help.Action = new HelpWithNotes((HelpAction)help.Action!);
+        var root = new NotedCommand("vivarium", "Runs x86 guests inside an ordinary process: no privilege, no kernel module.", Notes)
         {
             RunCommand.Create(),
             InspectCommand.Create(),
-            new HelpOption { Recursive = true },
+            help,
             new VersionOption(),
         };
         var result = root.Parse(args);
         if (result.Errors.Count > 0)
         {
-            return await ComplainAsync(errors, result.Errors[0].Message).ConfigureAwait(false);
+            return await ComplainAsync(errors, Explain(result)).ConfigureAwait(false);
         }
 
         try
@@ -43,6 +53,20 @@ internal static class CommandLine
         {
             return ExitCodes.Interrupted;
         }
+    }
+
+    /// <summary>What is wrong, and where to read on.</summary>
+    private static string Explain(ParseResult result)
+    {
+        if (result.CommandResult.Command is not NotedCommand { Subcommands.Count: > 0 } root)
+        {
+            return $"{result.Errors[0].Message} See vivarium {result.CommandResult.Command.Name} --help.";
+        }
+
+        var commands = string.Join(" or ", root.Subcommands.Select(command => command.Name));
+        return result.UnmatchedTokens is [var token, ..]
+            ? $"There is no '{token}'; give a command: {commands}. See vivarium --help."
+            : $"Give a command: {commands}. See vivarium --help.";
     }
 
     private static async Task<int> ComplainAsync(TextWriter errors, string message)

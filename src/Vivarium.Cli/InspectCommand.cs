@@ -6,9 +6,7 @@ namespace Vivarium.Cli;
 /// <summary><c>vivarium inspect</c>: says what a file is.</summary>
 internal static class InspectCommand
 {
-    private const string Description = """
-        Describes a kernel, snapshot or other image.
-
+    private const string Notes = """
         Examples:
           vivarium inspect vmlinuz
           vivarium inspect vm.snap
@@ -16,8 +14,8 @@ internal static class InspectCommand
 
     public static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "The file." };
-        var command = new Command("inspect", Description) { file };
+        var file = new Argument<string>("file") { Description = "Kernel, RAM disk, multiboot image, ROM image or snapshot." };
+        var command = new NotedCommand("inspect", "Describes a kernel, snapshot or other image.", Notes) { file };
         command.SetAction(async (result, cancellationToken) =>
         {
             var name = result.GetValue(file)!;
@@ -30,6 +28,12 @@ internal static class InspectCommand
                 table.AddRow(Markup.Escape(key), Markup.Escape(value));
             }
 
+            if (Console.IsOutputRedirected)
+            {
+                // Nobody's screen ends here.
+                AnsiConsole.Profile.Width = 1000;
+            }
+
             AnsiConsole.Write(table);
             return ExitCodes.Success;
         });
@@ -38,27 +42,25 @@ internal static class InspectCommand
 
     private static async Task<(string Kind, IEnumerable<(string Name, string Value)> Details)> DescribeAsync(string name, CancellationToken cancellationToken)
     {
-        try
+        var stream = InputFile.Open(name);
+        await using (stream.ConfigureAwait(false))
         {
-            var stream = File.OpenRead(name);
-            await using (stream.ConfigureAwait(false))
+            if (stream.CanSeek && await IsSnapshotAsync(stream, cancellationToken).ConfigureAwait(false))
             {
-                var magic = new byte[8];
-                var read = await stream.ReadAtLeastAsync(magic, magic.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-                stream.Position = 0;
-                if (read == magic.Length && magic.AsSpan().SequenceEqual("VIVARIUM"u8))
-                {
-                    return ("Vivarium snapshot", DescribeSnapshot(await SnapshotInfo.ReadAsync(stream, cancellationToken).ConfigureAwait(false)));
-                }
+                return ("Vivarium snapshot", DescribeSnapshot(await SnapshotInfo.ReadAsync(stream, cancellationToken).ConfigureAwait(false)));
             }
+        }
 
-            var image = GuestImage.Identify(await File.ReadAllBytesAsync(name, cancellationToken).ConfigureAwait(false));
-            return (NameOf(image.Kind), image.Details);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"'{name}' cannot be read: {exception.Message}");
-        }
+        var image = GuestImage.Identify(InputFile.Read(name));
+        return (NameOf(image.Kind), image.Details);
+    }
+
+    private static async Task<bool> IsSnapshotAsync(FileStream stream, CancellationToken cancellationToken)
+    {
+        var magic = new byte[8];
+        var read = await stream.ReadAtLeastAsync(magic, magic.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        stream.Position = 0;
+        return read == magic.Length && magic.AsSpan().SequenceEqual("VIVARIUM"u8);
     }
 
     private static IEnumerable<(string Name, string Value)> DescribeSnapshot(SnapshotInfo info) =>
@@ -76,6 +78,7 @@ internal static class InspectCommand
         GuestImageKind.PvhElf => "ELF image with a PVH entry, for --kernel",
         GuestImageKind.Multiboot => "Multiboot image, for --multiboot",
         GuestImageKind.OtherElf => "ELF image without an entry that Vivarium knows",
+        GuestImageKind.InitialRamDisk => "Initial RAM disk, for --initrd",
         GuestImageKind.Rom => "ROM image, for --rom",
         _ => "unknown",
     };

@@ -20,7 +20,7 @@ internal static class MachineFactory
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
 
-        var snapshot = File.OpenRead(options.SnapshotLoad);
+        var snapshot = InputFile.Open(options.SnapshotLoad);
         await using (snapshot.ConfigureAwait(false))
         {
             var saved = (await SnapshotInfo.ReadAsync(snapshot, cancellationToken).ConfigureAwait(false)).Configuration;
@@ -56,7 +56,7 @@ internal static class MachineFactory
     {
         if (options.Kernel is { } kernelFile)
         {
-            var kernel = Read(kernelFile);
+            var kernel = InputFile.Read(kernelFile);
             return GuestImage.Identify(kernel).Kind switch
             {
                 GuestImageKind.LinuxBzImage => new LinuxBootLoader(kernel, ReadInitrd(options), options.Append),
@@ -69,23 +69,11 @@ internal static class MachineFactory
         if (options.Multiboot is { } multibootFile)
         {
             var initrd = ReadInitrd(options);
-            return new MultibootLoader(Read(multibootFile), options.Append, initrd.IsEmpty ? [] : [new MultibootModule(initrd, Path.GetFileName(options.Initrd)!)]);
+            return new MultibootLoader(InputFile.Read(multibootFile), options.Append, initrd.IsEmpty ? [] : [new MultibootModule(initrd, Path.GetFileName(options.Initrd)!)]);
         }
 
-        return options.Rom is { } romFile ? new RomLoader(Read(romFile)) : new FlatBinaryLoader(s_haltLoop);
+        return options.Rom is { } romFile ? new RomLoader(InputFile.Read(romFile)) : new FlatBinaryLoader(s_haltLoop);
     }
 
-    private static ReadOnlyMemory<byte> ReadInitrd(RunOptions options) => options.Initrd is { } file ? Read(file) : default;
-
-    private static byte[] Read(string file)
-    {
-        try
-        {
-            return File.ReadAllBytes(file);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new UsageException($"'{file}' cannot be read: {exception.Message}");
-        }
-    }
+    private static ReadOnlyMemory<byte> ReadInitrd(RunOptions options) => options.Initrd is { } file ? InputFile.Read(file) : default;
 }

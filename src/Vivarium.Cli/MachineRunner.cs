@@ -7,8 +7,8 @@ internal sealed class MachineRunner(RunOptions options)
 
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
-        using var debugConsole = options.DebugConsole is { } debugFile ? new FileCharacterSink(debugFile) : null;
-        using var serialFile = options.SerialFile is { } file ? new FileCharacterSink(file) : null;
+        using var debugConsole = options.DebugConsole is { } debugFile ? FileCharacterSink.Create("--debugcon", debugFile) : null;
+        using var serialFile = options.SerialFile is { } file ? FileCharacterSink.Create("--serial", file) : null;
         var vm = await MachineFactory.CreateAsync(options, debugConsole, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {

@@ -5,9 +5,7 @@ namespace Vivarium.Cli;
 /// <summary><c>vivarium run</c>: its options and their meaning.</summary>
 internal static class RunCommand
 {
-    private const string Description = """
-        Boots a guest and connects its serial port.
-
+    private const string Notes = """
         Examples:
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium run --rom bios.bin --cpus 1 --debugcon bios.log --serial none
@@ -15,27 +13,35 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60
           vivarium run --snapshot-load vm.snap
 
-        On --serial stdio keys go to the guest as they are; Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A Ctrl-A sends Ctrl-A.
-        Exit codes: 0 the guest powered off or you quit, 70 triple fault, 124 timeout, 64 bad usage, otherwise the guest's debug-exit code.
+        Keys, with --serial stdio (all others go to the guest as they are):
+          Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A Ctrl-A sends Ctrl-A
+
+        Exit codes:
+          0    the guest powered off, or you quit
+          64   bad usage, a missing or damaged file
+          70   triple fault
+          124  timeout
+          130  interrupted
+          (v << 1) | 1  the guest wrote v to the debug-exit port 0xF4
         """;
 
     public static Command Create()
     {
-        var kernel = new Option<string?>("--kernel") { Description = "Linux bzImage, or ELF image with a PVH entry." };
-        var initrd = new Option<string?>("--initrd") { Description = "Initial RAM disk, or the first module of a multiboot image." };
-        var append = new Option<string>("--append") { Description = "Kernel command line.", DefaultValueFactory = _ => "" };
-        var memory = new Option<string>("--memory") { Description = "Guest memory, as 512M or 4G; a plain number is in MiB.", DefaultValueFactory = _ => "256M" };
-        var cpus = new Option<int>("--cpus") { Description = "Processors, 1 to 255.", DefaultValueFactory = _ => 1 };
-        var engine = new Option<string>("--engine") { Description = "interpreter, recompiler or auto.", DefaultValueFactory = _ => "auto" };
-        var cpu = new Option<string>("--cpu") { Description = "CPU model: x86-64-v1, x86-64-v2 or max.", DefaultValueFactory = _ => "max" };
-        var rom = new Option<string?>("--rom") { Description = "ROM image that ends at the reset vector." };
-        var multiboot = new Option<string?>("--multiboot") { Description = "Multiboot 1 image." };
-        var serial = new Option<string>("--serial") { Description = "stdio, file:F or none.", DefaultValueFactory = _ => "stdio" };
-        var debugConsole = new Option<string?>("--debugcon") { Description = "File for what the guest writes to port 0xE9." };
-        var save = new Option<string?>("--snapshot-save") { Description = "Writes a snapshot here at the timeout, at Ctrl-A X and at Ctrl-A S." };
-        var load = new Option<string?>("--snapshot-load") { Description = "Goes on from this snapshot; memory, CPUs and model come from it." };
-        var timeout = new Option<double?>("--timeout") { Description = "Ends the machine after so many seconds." };
-        var command = new Command("run", Description)
+        var kernel = new Option<string?>("--kernel") { HelpName = "F", Description = "Linux bzImage, or ELF image with a PVH entry." };
+        var initrd = new Option<string?>("--initrd") { HelpName = "F", Description = "Initial RAM disk, or the first module of a multiboot image." };
+        var append = new Option<string>("--append") { HelpName = "S", Description = "Kernel command line.", DefaultValueFactory = _ => "" };
+        var memory = new Option<string>("--memory") { HelpName = "SIZE", Description = "Guest memory, as 512M or 4G; a plain number is in MiB.", DefaultValueFactory = _ => "256M" };
+        var cpus = new Option<string>("--cpus") { HelpName = "N", Description = "Processors, 1 to 255.", DefaultValueFactory = _ => "1" };
+        var engine = new Option<string>("--engine") { HelpName = "E", Description = "interpreter or auto; recompiler is not in this version.", DefaultValueFactory = _ => "auto" };
+        var cpu = new Option<string>("--cpu") { HelpName = "MODEL", Description = $"CPU model: {RunOptions.CpuModelNames}.", DefaultValueFactory = _ => "max" };
+        var rom = new Option<string?>("--rom") { HelpName = "F", Description = "ROM image that ends at the reset vector." };
+        var multiboot = new Option<string?>("--multiboot") { HelpName = "F", Description = "Multiboot 1 image." };
+        var serial = new Option<string>("--serial") { HelpName = "WHERE", Description = "stdio, file:F or none.", DefaultValueFactory = _ => "stdio" };
+        var debugConsole = new Option<string?>("--debugcon") { HelpName = "F", Description = "File for what the guest writes to port 0xE9." };
+        var save = new Option<string?>("--snapshot-save") { HelpName = "F", Description = "Writes a snapshot here at the timeout, at Ctrl-A X and at Ctrl-A S." };
+        var load = new Option<string?>("--snapshot-load") { HelpName = "F", Description = "Goes on from this snapshot; memory, CPUs and model come from it." };
+        var timeout = new Option<string?>("--timeout") { HelpName = "SECONDS", Description = "Ends the machine after so long." };
+        var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
             kernel, initrd, append, memory, cpus, engine, cpu, rom, multiboot, serial, debugConsole, save, load, timeout,
         };
@@ -47,7 +53,7 @@ internal static class RunCommand
                 Initrd = result.GetValue(initrd),
                 Append = result.GetValue(append)!,
                 MemoryBytes = MemorySize.Parse(result.GetValue(memory)!),
-                Cpus = result.GetValue(cpus),
+                Cpus = RunOptions.ParseCpus(result.GetValue(cpus)!),
                 Engine = result.GetValue(engine)!,
                 CpuModel = result.GetValue(cpu)!,
                 Rom = result.GetValue(rom),
@@ -56,7 +62,7 @@ internal static class RunCommand
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),
-                TimeoutSeconds = result.GetValue(timeout),
+                TimeoutSeconds = RunOptions.ParseSeconds(result.GetValue(timeout)),
             };
             options.Validate();
             return new MachineRunner(options).RunAsync(cancellationToken);

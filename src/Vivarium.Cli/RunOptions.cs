@@ -1,3 +1,4 @@
+using System.Globalization;
 using Vivarium.X86;
 
 namespace Vivarium.Cli;
@@ -74,14 +75,36 @@ internal sealed record RunOptions
             throw new UsageException($"--serial takes stdio, file:F or none, not '{Serial}'.");
         }
 
-        if (TimeoutSeconds is <= 0 or > 31_536_000 or double.NaN)
+        if (SnapshotSave is { } snapshot && (Directory.Exists(snapshot) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(snapshot)))))
         {
-            throw new UsageException("--timeout takes seconds, more than 0 and at most a year.");
+            throw new UsageException($"--snapshot-save takes a file in a folder that exists, not '{snapshot}'.");
         }
+    }
+
+    /// <summary>The models there are, for people.</summary>
+    public static string CpuModelNames => string.Join(", ", X86.CpuModel.All.Select(model => model.Name));
+
+    /// <exception cref="UsageException">It is no number; the builder judges its size.</exception>
+    public static int ParseCpus(string text) =>
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count)
+            ? count
+            : throw new UsageException($"--cpus takes a number, 1 to 255, not '{text}'.");
+
+    /// <exception cref="UsageException">It is no time span that a machine may have.</exception>
+    public static double? ParseSeconds(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and <= 31_536_000
+            ? seconds
+            : throw new UsageException($"--timeout takes seconds, more than 0 and at most a year, not '{text}'.");
     }
 
     /// <exception cref="UsageException">There is no such model.</exception>
     public static CpuModel FindModel(string name) =>
         X86.CpuModel.All.FirstOrDefault(model => model.Name == name)
-        ?? throw new UsageException($"There is no CPU model '{name}'; choose {string.Join(", ", X86.CpuModel.All.Select(model => model.Name))}.");
+        ?? throw new UsageException($"There is no CPU model '{name}'; choose one of {CpuModelNames}.");
 }

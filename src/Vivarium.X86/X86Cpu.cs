@@ -69,6 +69,13 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
     /// <summary>The time-stamp counter, for the local APIC's deadline timer and paravirtual clocks.</summary>
     public ITscSource Tsc => _tsc;
 
+    /// <summary>Called on the vCPU's thread after the guest moved its time-stamp counter, for what derives from it. Set before the first run.</summary>
+    public Action? TscChanged
+    {
+        get => _tsc.Changed;
+        set => _tsc.Changed = value;
+    }
+
     /// <summary>The CPU model.</summary>
     public CpuModel Model => _options.Model;
 

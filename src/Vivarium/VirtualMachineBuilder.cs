@@ -122,7 +122,7 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
-    /// <summary>Takes what the guest writes to the debug console, port 0xE9. Default: dropped.</summary>
+    /// <summary>Takes what the guest writes to the debug console, port 0xE9, or 0x402 where firmware expects it. Default: dropped.</summary>
     public VirtualMachineBuilder WithDebugConsole(ICharacterSink sink)
     {
         ArgumentNullException.ThrowIfNull(sink);
@@ -196,7 +196,11 @@ public sealed class VirtualMachineBuilder
         MemoryLayout.AddRam(memory, _memoryBytes);
         _loader!.AddMemory(memory);
         var timers = _timers ?? Own(owned, new VmTimerService());
-        var wallClockNs = ((_wallClock ?? DateTimeOffset.UtcNow) - DateTimeOffset.UnixEpoch).Ticks * 100;
+        // The one look at the host's wall clock: where guest time begins unless the host program says so.
+#pragma warning disable RS0030
+        var wallClock = _wallClock ?? DateTimeOffset.UtcNow;
+#pragma warning restore RS0030
+        var wallClockNs = (wallClock - DateTimeOffset.UnixEpoch).Ticks * 100;
         var clock = Own(owned, new VmClock(timers, deviceLock, wallClockNs, failures.Report));
         var events = Own(owned, new VmEventQueue(timers, deviceLock, failures.Report));
         var ports = new PortBus(deviceLock, logger);
@@ -277,6 +281,13 @@ public sealed class VirtualMachineBuilder
             Entropy = _entropy,
             LocalApic = apic,
             Paravirt = paravirt,
+            FerrChanged = level =>
+            {
+                lock (context.DeviceLock)
+                {
+                    board.CoprocessorError.SetFerr(level);
+                }
+            },
         });
         tsc.Target = cpu.Tsc;
         apic.Connect(cpu, cpu.Tsc);

@@ -40,7 +40,7 @@ public sealed class FairQueueTests
         var nowNs = 0L;
         while (nowNs < totalNs)
         {
-            for (var worker = 0; worker < workers.Length; worker++)
+            for (var worker = 0; worker < 2; worker++)
             {
                 if (workers[worker].EndNs > nowNs)
                 {
@@ -55,7 +55,8 @@ public sealed class FairQueueTests
 
                 var other = workers[1 - worker];
                 var next = entities.Where(each => each != other.Entity).Aggregate((best, each) => queue.IsBefore(each, best) ? each : best);
-                var ranNs = random.NextInt64(SliceNs / 4, SliceNs * 3 / 2);
+                // Now and then a slice ends very late, as when the host takes the worker away.
+                var ranNs = random.NextInt64(SliceNs / 4, random.Next(20) == 0 ? SliceNs * 20 : SliceNs * 3 / 2);
                 workers[worker] = (next, nowNs + ranNs, ranNs);
             }
 
@@ -64,7 +65,7 @@ public sealed class FairQueueTests
 
         var total = got.Values.Sum();
         var weightSum = entities.Sum(each => each.Weight);
-        return got.All(each => Math.Abs(each.Value - (total * (double)each.Key.Weight / weightSum)) < 0.03 * total * each.Key.Weight / weightSum);
+        return got.All(each => Math.Abs(each.Value - (total * (double)each.Key.Weight / weightSum)) < 0.05 * total * each.Key.Weight / weightSum);
     }
 
     [Fact]
@@ -104,7 +105,7 @@ public sealed class FairQueueTests
 
         queue.Join(light[1]);
         var newcomer = 0;
-        for (var i = 0; i < 200; i++)
+        for (var i = 0; i < 4000; i++)
         {
             queue.Charge(heavy, SliceNs);
             var next = queue.IsBefore(light[1], light[0]) ? light[1] : light[0];
@@ -112,7 +113,7 @@ public sealed class FairQueueTests
             queue.Charge(next, SliceNs);
         }
 
-        Assert.InRange(newcomer, 80, 120);
+        Assert.InRange(newcomer, 1900, 2200);
     }
 
     [Fact]

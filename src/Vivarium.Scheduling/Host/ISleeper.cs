@@ -4,8 +4,8 @@ namespace Vivarium.Scheduling;
 internal interface ISleeper : IDisposable
 {
     /// <summary>Sleeps at most <paramref name="maximumNs"/>; <see cref="long.MaxValue"/> means until woken. May return early.</summary>
-    public void Sleep(long maximumNs);
+    void Sleep(long maximumNs);
 
     /// <summary>Ends the sleep.</summary>
-    public void Wake();
+    void Wake();
 }

@@ -8,8 +8,11 @@ namespace Vivarium.Scheduling;
 /// </summary>
 internal sealed class FairQueue(long sliceNs)
 {
-    /// <summary>How far, in slices, a competitor may fall behind before its claim lapses.</summary>
-    public const int MaximumLagSlices = 8;
+    /// <summary>
+    /// How far, in slices, a competitor may fall behind before its claim lapses. Far more than slices that end late on a busy host can
+    /// cause, as each lapse moves the shares towards equal ones.
+    /// </summary>
+    public const int MaximumLagSlices = 200;
 
     private readonly List<FairEntity> _competitors = [];
     private double _weights;

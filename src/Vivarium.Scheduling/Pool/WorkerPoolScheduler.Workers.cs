@@ -5,13 +5,13 @@ public sealed partial class WorkerPoolScheduler
 {
     private void Work(int worker)
     {
-        while (TakeNext(worker, out var vcpu, out var budget))
+        while (TakeNext(worker, out var vcpu, out var sliceNs))
         {
             VcpuExit exit = default;
             Exception? failure = null;
             try
             {
-                exit = vcpu.Vcpu.Run(budget);
+                exit = vcpu.RunSlice(_clock, sliceNs);
             }
             catch (Exception exception)
             {
@@ -31,7 +31,7 @@ public sealed partial class WorkerPoolScheduler
         }
     }
 
-    private bool TakeNext(int worker, out PooledVcpu vcpu, out long budget)
+    private bool TakeNext(int worker, out PooledVcpu vcpu, out long sliceNs)
     {
         lock (_gate)
         {
@@ -45,7 +45,7 @@ public sealed partial class WorkerPoolScheduler
                     machine.RunningCount++;
                     vcpu.Enter(PooledState.Running, nowNs);
                     _running[worker] = vcpu;
-                    budget = vcpu.BudgetFor(Math.Min(SliceNs, machine.Limit.RemainingNs));
+                    sliceNs = Math.Min(SliceNs, machine.Limit.RemainingNs);
                     PassOn();
                     return true;
                 }
@@ -65,7 +65,7 @@ public sealed partial class WorkerPoolScheduler
         }
 
         vcpu = null!;
-        budget = 0;
+        sliceNs = 0;
         return false;
     }
 
@@ -88,7 +88,7 @@ public sealed partial class WorkerPoolScheduler
             _running[worker] = null;
             machine.RunningCount--;
             var ranNs = vcpu.SpentNs(nowNs);
-            vcpu.Completed(exit.Instructions, ranNs);
+            vcpu.Completed(exit.Instructions);
             if (!machine.Limit.IsBelowReservation)
             {
                 _queue.Charge(machine, ranNs);

@@ -66,6 +66,9 @@ internal enum CpuFeature
     ArchCapabilities = Leaf7Edx + 29,
     Ssbd = Leaf7Edx + 31,
 
+    /// <summary>IA32_SPEC_CTRL.BHI_DIS_S: guests then need no software loop against branch history injection.</summary>
+    BhiCtrl = Leaf7Sub2Edx + 4,
+
     LahfLm = LeafExt1Ecx + 0,
     Abm = LeafExt1Ecx + 5,
     PrefetchW = LeafExt1Ecx + 8,
@@ -85,6 +88,7 @@ internal enum CpuFeature
     Leaf7Ebx = 0x07_01_00,
     Leaf7Ecx = 0x07_02_00,
     Leaf7Edx = 0x07_03_00,
+    Leaf7Sub2Edx = 0x72_03_00,
     LeafD1Eax = 0x0D_00_00,
     LeafExt1Ecx = 0x81_02_00,
     LeafExt1Edx = 0x81_03_00,

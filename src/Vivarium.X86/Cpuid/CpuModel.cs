@@ -13,7 +13,7 @@ public sealed class CpuModel
     private static readonly CpuFeature[] s_v1Features =
     [
         Fpu, De, Pse, Tsc, Msr, Pae, Mce, Cx8, Apic, Sep, Mtrr, Pge, Mca, Cmov, Pat, Pse36, Clfsh, Mmx, Fxsr, Sse, Sse2,
-        X2Apic, TscDeadline, Hypervisor, FcsFdsDeprecated, SpecCtrl, Stibp, ArchCapabilities, Ssbd, Syscall, Nx, LongMode,
+        X2Apic, TscDeadline, Hypervisor, FcsFdsDeprecated, SpecCtrl, Stibp, ArchCapabilities, Ssbd, BhiCtrl, Syscall, Nx, LongMode,
     ];
 
     private static readonly CpuFeature[] s_v2Features = [.. s_v1Features, Sse3, Ssse3, Sse41, Sse42, Popcnt, Cx16, LahfLm];

@@ -52,7 +52,9 @@ internal static unsafe class CpuidLeaves
                 return new CpuidResult(1 << 2, 0, 0, 0);
             case 7 when subleaf == 0:
                 var pkeEnabled = (state->Cr4 & ControlBits.Cr4Pke) != 0 ? 1u << 4 : 0;
-                return new CpuidResult(0, model.Register(CpuFeature.Leaf7Ebx), model.Register(CpuFeature.Leaf7Ecx) | pkeEnabled, model.Register(CpuFeature.Leaf7Edx));
+                return new CpuidResult(2, model.Register(CpuFeature.Leaf7Ebx), model.Register(CpuFeature.Leaf7Ecx) | pkeEnabled, model.Register(CpuFeature.Leaf7Edx));
+            case 7 when subleaf == 2:
+                return new CpuidResult(0, 0, 0, model.Register(CpuFeature.Leaf7Sub2Edx));
             case 0xB:
                 return Topology(options, apicId, subleaf);
             case 0xD when model.Has(CpuFeature.Xsave):

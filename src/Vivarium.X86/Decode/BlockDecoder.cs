@@ -71,7 +71,7 @@ internal sealed unsafe class BlockDecoder
 
         if (count > 0)
         {
-            Close(ops, count, pageOffset + lengthBytes);
+            Close(ops, count, pageOffset + lengthBytes, mode);
         }
 
         return count;
@@ -80,9 +80,14 @@ internal sealed unsafe class BlockDecoder
     private static bool EndsBlock(OpCode code) => code is >= OpCode.Jump and <= OpCode.CallNearIndirect;
 
     /// <summary>Ends the run, and tells each conditional jump how many instructions of the block a taken jump leaves out.</summary>
-    private static void Close(DecodedOp* ops, int count, int endOffset)
+    private static void Close(DecodedOp* ops, int count, int endOffset, DecodeMode mode)
     {
-        ops[count] = new DecodedOp { Code = OpCode.EndOfBlock, PageOffset = (ushort)endOffset };
+        ops[count] = new DecodedOp
+        {
+            Code = OpCode.EndOfBlock,
+            Size = (mode & DecodeMode.Code64) != 0 ? (byte)8 : (mode & DecodeMode.Code32) != 0 ? (byte)4 : (byte)2,
+            Immediate = endOffset,
+        };
         for (var i = 0; i < count; i++)
         {
             if (ops[i].Code is >= OpCode.JumpO and <= OpCode.JumpNle)

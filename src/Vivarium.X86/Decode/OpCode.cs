@@ -9,7 +9,7 @@ internal enum OpCode : ushort
     /// <summary>Sets RIP to the next instruction, calls <see cref="DecodedOp.Target"/> and leaves the block, because mode or flow may change.</summary>
     CallAndLeave,
 
-    /// <summary>The block ends without a branch: goes on at <see cref="DecodedOp.PageOffset"/>. Not an instruction.</summary>
+    /// <summary>The block ends without a branch: jumps to what follows. Not an instruction.</summary>
     EndOfBlock,
 
     /// <summary>JMP rel in flat code.</summary>

@@ -93,32 +93,28 @@ internal sealed unsafe partial class CpuCore
         return (int)Math.Min((ulong)size, 4096 - (gpa & 0xFFF));
     }
 
-    /// <summary>Reads a device. The vCPU counts as parked meanwhile, as the bus may wait for the device lock.</summary>
+    /// <summary>Reads a device. The vCPU counts as parked meanwhile, as the bus or the APIC may wait for the device lock.</summary>
     public ulong ReadMmio(ulong gpa, int sizeBytes)
     {
-        if (IsApicPage(gpa))
-        {
-            return LocalApic!.ReadRegister((uint)gpa & 0xFFF, sizeBytes);
-        }
-
         Revocation?.Leave();
-        var value = MmioPort.ReadMmio(gpa, sizeBytes);
+        var value = IsApicPage(gpa) ? LocalApic!.ReadRegister((uint)gpa & 0xFFF, sizeBytes) : MmioPort.ReadMmio(gpa, sizeBytes);
         Revocation?.Enter();
         return value;
     }
 
     private void WriteMmio(ulong gpa, int sizeBytes, ulong value)
     {
+        Revocation?.Leave();
         if (IsApicPage(gpa))
         {
             LocalApic!.WriteRegister((uint)gpa & 0xFFF, sizeBytes, (uint)value);
         }
         else
         {
-            Revocation?.Leave();
             MmioPort.WriteMmio(gpa, sizeBytes, value);
-            Revocation?.Enter();
         }
+
+        Revocation?.Enter();
     }
 
     /// <summary>The page at IA32_APIC_BASE while the APIC is enabled in xAPIC mode (bits 11:10 = 10b).</summary>

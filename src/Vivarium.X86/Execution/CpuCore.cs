@@ -117,7 +117,12 @@ internal sealed unsafe partial class CpuCore : IDisposable
     }
 
     /// <summary>The legacy FERR# output, for x87 errors while CR0.NE is 0.</summary>
-    public void SetFerr(bool level) => FerrChanged?.Invoke(level);
+    public void SetFerr(bool level)
+    {
+        Revocation?.Leave();
+        FerrChanged?.Invoke(level);
+        Revocation?.Enter();
+    }
 
     /// <summary>RIP of the instruction itself (FIP).</summary>
     public ulong InstructionPointer(DecodedOp* op) => MaskIp(State->RipPage + op->PageOffset);

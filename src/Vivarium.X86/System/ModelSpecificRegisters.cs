@@ -8,6 +8,9 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
     private const ulong ArchCapabilities = (1UL << 0) | (1UL << 1) | (1UL << 3) | (1UL << 4) | (1UL << 5) | (1UL << 6) | (1UL << 8)
         | (1UL << 13) | (1UL << 14) | (1UL << 15) | (1UL << 20) | (1UL << 24) | (1UL << 26) | (1UL << 27) | (1UL << 62);
 
+    /// <summary>IBRS, STIBP, SSBD and BHI_DIS_S of IA32_SPEC_CTRL: kept, without effect.</summary>
+    private const ulong SpecCtrlBits = 7 | (1 << 10);
+
     private const ulong MtrrCap = 0x508;
     private readonly CpuState* _state = core.State;
 
@@ -49,16 +52,17 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
             return true;
         }
 
-        foreach (var handler in handlers)
+        // Devices may wait for the device lock, so the vCPU counts as parked meanwhile.
+        core.Revocation?.Leave();
+        var found = false;
+        value = 0;
+        for (var i = 0; i < handlers.Count && !found; i++)
         {
-            if (handler.TryReadMsr(index, out value))
-            {
-                return true;
-            }
+            found = handlers[i].TryReadMsr(index, out value);
         }
 
-        value = 0;
-        return false;
+        core.Revocation?.Enter();
+        return found;
     }
 
     public bool TryWrite(uint index, ulong value)
@@ -68,7 +72,7 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
         {
             case MsrIndex.Tsc: tsc.Write(value); return true;
             case MsrIndex.TscAdjust when core.Model.Has(CpuFeature.TscAdjust): tsc.Adjust(value); return true;
-            case MsrIndex.SpecCtrl: return SetMasked(ref s->SpecCtrl, value, 7);
+            case MsrIndex.SpecCtrl: return SetMasked(ref s->SpecCtrl, value, SpecCtrlBits);
             case MsrIndex.PredCmd: return (value & ~1UL) == 0;
             case MsrIndex.BiosSignId or MsrIndex.McgStatus or MsrIndex.DebugCtl: return true;
             case MsrIndex.SysenterCs: s->SysenterCs = (uint)value; return true;
@@ -94,15 +98,15 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
             return MemoryTypeRanges.TrySet(s, mtrr, value);
         }
 
-        foreach (var handler in handlers)
+        core.Revocation?.Leave();
+        var found = false;
+        for (var i = 0; i < handlers.Count && !found; i++)
         {
-            if (handler.TryWriteMsr(index, value))
-            {
-                return true;
-            }
+            found = handlers[i].TryWriteMsr(index, value);
         }
 
-        return false;
+        core.Revocation?.Enter();
+        return found;
     }
 
     private static bool SetMasked(ref ulong register, ulong value, ulong writable)

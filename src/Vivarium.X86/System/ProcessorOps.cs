@@ -96,7 +96,9 @@ internal static unsafe class ProcessorOps
         }
 
         var mask = c.Is64BitCode ? ulong.MaxValue : uint.MaxValue;
+        c.Revocation?.Leave();
         s->Gpr[Rax] = (ulong)handler.Hypercall(s->Gpr[Rax] & mask, s->Gpr[Rbx] & mask, s->Gpr[Rcx] & mask, s->Gpr[Rdx] & mask, s->Gpr[Rsi] & mask) & mask;
+        c.Revocation?.Enter();
         return true;
     }
 

@@ -7,6 +7,9 @@ internal sealed unsafe class TimeStampCounter(CpuState* state, IVmClock clock, u
 
     public ulong FrequencyHz { get; } = frequencyHz;
 
+    /// <summary>Called after the guest moved the counter.</summary>
+    public Action? Changed { get; set; }
+
     public ulong Read() => TscAt(clock.NowNs);
 
     public ulong TscAt(long guestNs) => Raw((ulong)guestNs) + state->TscOffset;
@@ -30,6 +33,7 @@ internal sealed unsafe class TimeStampCounter(CpuState* state, IVmClock clock, u
         var delta = value - Read();
         state->TscOffset += delta;
         state->TscAdjust += delta;
+        Changed?.Invoke();
     }
 
     /// <summary>WRMSR IA32_TSC_ADJUST moves the counter by as much.</summary>
@@ -37,6 +41,7 @@ internal sealed unsafe class TimeStampCounter(CpuState* state, IVmClock clock, u
     {
         state->TscOffset += value - state->TscAdjust;
         state->TscAdjust = value;
+        Changed?.Invoke();
     }
 
     private ulong Raw(ulong ns) => FrequencyHz == NsPerSecond ? ns : (ulong)((UInt128)ns * FrequencyHz / NsPerSecond);

@@ -1,3 +1,5 @@
+using System.IO.Compression;
+
 namespace Vivarium;
 
 /// <summary>What a file is, as far as booting goes.</summary>
@@ -6,6 +8,7 @@ namespace Vivarium;
 public sealed record GuestImage(GuestImageKind Kind, IReadOnlyList<(string Name, string Value)> Details)
 {
     private const int LargestRom = 16 << 20;
+    private const int CpioMagicBytes = 6;
 
     /// <summary>Looks at a file's bytes. A file that only looks like a kind but is damaged gets that kind's exception.</summary>
     /// <exception cref="GuestImageException">It is cut off or otherwise unusable.</exception>
@@ -32,10 +35,42 @@ public sealed record GuestImage(GuestImageKind Kind, IReadOnlyList<(string Name,
             return new GuestImage(GuestImageKind.Multiboot, [("Format", "flat"), ("Load address", $"0x{header.LoadGpa:X}"), ("Entry", $"0x{header.Entry:X}")]);
         }
 
+        if (CpioFormat(file) is { } format)
+        {
+            return new GuestImage(GuestImageKind.InitialRamDisk, [("Format", format), ("Size", $"{bytes.Length:N0} bytes")]);
+        }
+
         return bytes.Length is >= 4096 and <= LargestRom && bytes.Length % 4096 == 0 && bytes[^16] is 0xEA or 0xE9 or 0xEB
             ? new GuestImage(GuestImageKind.Rom, [("Size", $"{bytes.Length >> 10} KiB"), ("Reset vector", "has a jump")])
             : new GuestImage(GuestImageKind.Unknown, [("Size", $"{bytes.Length:N0} bytes")]);
     }
+
+    /// <summary>The archive's format, or null if it is none that kernels unpack (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).</summary>
+    private static string? CpioFormat(ReadOnlyMemory<byte> file)
+    {
+        if (IsCpio(file.Span))
+        {
+            return "cpio";
+        }
+
+        if (!file.Span.StartsWith<byte>([0x1F, 0x8B]))
+        {
+            return null;
+        }
+
+        try
+        {
+            var start = new byte[CpioMagicBytes];
+            using var unpacked = new GZipStream(new MemoryStream(file.Slice(0, Math.Min(file.Length, 64 << 10)).ToArray()), CompressionMode.Decompress);
+            return unpacked.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && IsCpio(start) ? "cpio, gzip" : null;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    private static bool IsCpio(ReadOnlySpan<byte> bytes) => bytes.StartsWith("070701"u8) || bytes.StartsWith("070702"u8);
 
     private static GuestImage DescribeLinux(LinuxKernelImage kernel) => new(GuestImageKind.LinuxBzImage,
     [
@@ -68,4 +103,7 @@ public enum GuestImageKind
 
     /// <summary>For <see cref="RomLoader"/>, by its size and its last bytes.</summary>
     Rom,
+
+    /// <summary>A cpio archive, plain or compressed with gzip: the initial RAM disk of a <see cref="LinuxBootLoader"/>.</summary>
+    InitialRamDisk,
 }

@@ -9,12 +9,12 @@ namespace Vivarium;
 public interface IBootLoader
 {
     /// <summary>Adds memory of the loader's own, such as a ROM, before the first <see cref="Load"/>.</summary>
-    public void AddMemory(GuestMemory memory)
+    void AddMemory(GuestMemory memory)
     {
     }
 
     /// <summary>Fills zeroed guest memory.</summary>
     /// <returns>How the bootstrap processor starts; null for the reset vector.</returns>
     /// <exception cref="GuestImageException">The image does not fit the machine.</exception>
-    public CpuStartState? Load(BootContext context);
+    CpuStartState? Load(BootContext context);
 }

@@ -6,12 +6,13 @@ namespace Vivarium;
 /// A bzImage and its setup header (Linux kernel documentation, "The Linux/x86 Boot Protocol"). Version 2.12 and later, that is Linux 3.8
 /// and later, with a protected-mode part that is loaded high.
 /// </summary>
-public sealed class LinuxKernelImage
+internal sealed class LinuxKernelImage
 {
     internal const int HeaderOffset = 0x1F1;
     private const int MinimumVersion = 0x20C;
     private const int SectorBytes = 512;
     private const int HeaderLimit = 0x290;
+    private const int SizeUnitBytes = 16;
 
     private readonly ReadOnlyMemory<byte> _file;
 
@@ -39,14 +40,16 @@ public sealed class LinuxKernelImage
         }
 
         var setupBytes = ((bytes[HeaderOffset] == 0 ? 4 : bytes[HeaderOffset]) + 1) * SectorBytes;
-        var systemBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[0x1F4..]) * 16UL;
-        if (systemBytes < 0x400 || (ulong)setupBytes + systemBytes > (ulong)bytes.Length)
+        var systemBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[0x1F4..]) * (ulong)SizeUnitBytes;
+
+        // The header counts in units, and a file may end within its last one, as memtest86+ does.
+        if (systemBytes < 0x400 || (ulong)setupBytes + systemBytes >= (ulong)bytes.Length + SizeUnitBytes)
         {
             throw new GuestImageException(
                 $"The kernel is cut off: its header announces {(ulong)setupBytes + systemBytes:N0} bytes and the file has {bytes.Length:N0}.");
         }
 
-        System = file.Slice(setupBytes, (int)systemBytes);
+        System = file.Slice(setupBytes, (int)Math.Min(systemBytes, (ulong)(file.Length - setupBytes)));
         SetupHeader = file[HeaderOffset..Math.Min(0x202 + bytes[0x201], HeaderLimit)];
         Has64BitEntry = (BinaryPrimitives.ReadUInt16LittleEndian(bytes[0x236..]) & 1) != 0;
         IsRelocatable = bytes[0x234] != 0;

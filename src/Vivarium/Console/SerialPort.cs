@@ -10,6 +10,10 @@ public sealed class SerialPort : ICharacterSink
     private readonly ConsoleInputStream _input = new();
     private ICharacterSink? _copy;
 
+    internal SerialPort()
+    {
+    }
+
     /// <summary>
     /// Reads what the guest sent, and ends when the machine ends. A mebibyte is kept for a slow reader; beyond that the oldest goes,
     /// as a guest must not wait for its console.

@@ -30,6 +30,9 @@ internal sealed record CpuPlan
 
     public required KvmParavirt Paravirt { get; init; }
 
+    /// <summary>Called with the level of FERR#, on the vCPU's thread without the device lock.</summary>
+    public required Action<bool> FerrChanged { get; init; }
+
     public IReadOnlyList<IMsrHandler> MsrHandlers => [LocalApic, Paravirt];
 
     /// <summary>The processor that starts by itself.</summary>

@@ -31,8 +31,13 @@ internal sealed class PlatformBoard
         AttachInterruptControllers(context, ports, mmio);
         AttachTimers(context, configuration.MemoryBytes);
         AttachPower(context);
-        context.MapPorts(0xE9, 1, new DebugConsole(debugConsole), "debug console");
+        var console = new DebugConsole(debugConsole);
+        context.MapPorts(0xE9, 1, console, "debug console");
+        context.MapPorts(0x402, 1, console, "firmware debug console");
         context.MapPorts(0xF4, 4, new DebugExitPort(context.Power), "debug exit");
+        CoprocessorError = new CoprocessorErrorPort(context.ConnectIrq(13));
+        context.MapPorts(0xF0, 1, CoprocessorError, "coprocessor error");
+        context.AddStateUnit(CoprocessorError);
         if (_isPc)
         {
             AttachKeyboard(context);
@@ -48,6 +53,9 @@ internal sealed class PlatformBoard
     public LocalApicSet Apics { get; }
 
     public A20Gate A20 { get; }
+
+    /// <summary>Where the bootstrap processor's FERR# goes.</summary>
+    public CoprocessorErrorPort CoprocessorError { get; }
 
     /// <summary>The tables that tell an operating system what is here.</summary>
     public byte[] CreateAcpiTables(int cpuCount) => AcpiTables.Build(new AcpiConfiguration

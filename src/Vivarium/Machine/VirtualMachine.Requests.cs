@@ -28,7 +28,10 @@ public sealed partial class VirtualMachine
                 _ = vcpu.PauseAsync();
             }
 
+            // This is a vCPU's thread with the device lock held: another has to wait for the vCPUs.
+#pragma warning disable RS0030
             _ = Task.Run(CarryOutRequestAsync);
+#pragma warning restore RS0030
         }
     }
 

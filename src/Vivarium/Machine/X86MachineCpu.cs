@@ -26,9 +26,15 @@ internal sealed class X86MachineCpu : IMachineCpu
             MsrHandlers = plan.MsrHandlers,
             Hypercalls = plan.Paravirt,
             HypervisorFeatures = KvmCpuid.Features,
+            FerrChanged = plan.FerrChanged,
         })
         {
             LocalApic = plan.LocalApic,
+            TscChanged = () =>
+            {
+                plan.LocalApic.OnTscChanged();
+                plan.Paravirt.OnTscChanged();
+            },
         };
     }
 

@@ -1,0 +1,61 @@
+using System.Text;
+
+namespace Vivarium.Measurements;
+
+/// <summary>Reads what a guest prints until a text appears, and types.</summary>
+internal sealed class GuestText(SerialPort port)
+{
+    private readonly byte[] _buffer = new byte[4096];
+    private readonly StringBuilder _text = new();
+    private int _seen;
+
+    /// <summary>All that was read.</summary>
+    public string All => _text.ToString();
+
+    /// <summary>Reads until <paramref name="text"/> appears; returns what stood before it since the last call.</summary>
+    /// <exception cref="MeasurementException">It did not come.</exception>
+    public async Task<string> WaitForAsync(string text, TimeSpan patience)
+    {
+        using var timeout = new CancellationTokenSource(patience);
+        while (true)
+        {
+            var all = _text.ToString();
+            var found = all.IndexOf(text, _seen, StringComparison.Ordinal);
+            if (found >= 0)
+            {
+                var before = all[_seen..found];
+                _seen = found + text.Length;
+                return before;
+            }
+
+            if (!await ReadAsync(timeout.Token))
+            {
+                throw new MeasurementException($"The guest did not print '{text}' within {patience.TotalSeconds:F0} s; its last words: …{all[^Math.Min(all.Length, 300)..]}");
+            }
+        }
+    }
+
+    /// <summary>Types a command and returns what it printed.</summary>
+    public async Task<string> RunAsync(string command, TimeSpan patience)
+    {
+        await SendAsync(command + "\n");
+        await WaitForAsync("\n", patience);
+        return (await WaitForAsync(LinuxGuest.Prompt, patience)).Trim();
+    }
+
+    public Task SendAsync(string keys) => port.Input.WriteAsync(Encoding.ASCII.GetBytes(keys)).AsTask();
+
+    private async Task<bool> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var count = await port.Output.ReadAsync(_buffer, cancellationToken);
+            _text.Append(Encoding.ASCII.GetString(_buffer, 0, count));
+            return count > 0;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using Spectre.Console;
+
+namespace Vivarium.Measurements;
+
+/// <summary>Boots every guest that is there and says how long it took.</summary>
+internal static class BootTable
+{
+    private const ulong MemoryBytes = 512 << 20;
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+
+    public static async Task<int> RunAsync(string? markdownFile)
+    {
+        var report = new Report("Boots", markdownFile, "kernel", "vCPUs", "seconds to shell", "MIPS", "said");
+        await AnsiConsole.Progress().StartAsync(async progress =>
+        {
+            (string Flavour, int Cpus)[] boots =
+                [.. from flavour in (string[])["cloud", "generic", "686"] from cpus in (int[])[1, 2] select (flavour, cpus)];
+            var task = progress.AddTask("Booting", maxValue: boots.Length + 3);
+            foreach (var (flavour, cpus) in boots)
+            {
+                task.Description = $"Booting {flavour}, {cpus} vCPU";
+                await BootLinuxAsync(report, flavour, cpus);
+                task.Increment(1);
+            }
+
+            task.Description = "Booting a multiboot image of our own";
+            await BootOwnMultibootAsync(report);
+            task.Increment(1);
+            task.Description = "Booting memtest86+";
+            await BootMemtestAsync(report);
+            task.Increment(1);
+            task.Description = "Booting grub-invaders";
+            await BootInvadersAsync(report);
+            task.Increment(1);
+        });
+        return report.Finish();
+    }
+
+    private static async Task BootLinuxAsync(Report report, string flavour, int cpus)
+    {
+        await using var vm = new LinuxGuest(flavour).CreateBuilder(MemoryBytes).WithCpus(cpus).Build();
+        var text = new GuestText(vm.Console);
+        var watch = Stopwatch.StartNew();
+        try
+        {
+            await vm.StartAsync();
+            await text.WaitForAsync(LinuxGuest.Prompt, s_patience);
+            var ready = watch.Elapsed;
+            var mips = Mips(vm);
+            var said = await text.RunAsync("echo $(uname -rm) $(nproc) CPU", s_patience);
+            await text.SendAsync("poweroff -f\n");
+            var end = await vm.WaitForShutdownAsync().WaitAsync(s_patience);
+            var isGood = said.EndsWith($"{cpus} CPU", StringComparison.Ordinal) && end.Kind == ShutdownKind.GuestPowerOff;
+            report.Add(isGood, flavour, $"{cpus}", $"{ready.TotalSeconds:F1}", $"{mips:F0}", said);
+        }
+        catch (Exception exception) when (exception is MeasurementException or TimeoutException or VirtualMachineException)
+        {
+            report.Add(false, flavour, $"{cpus}", "–", $"{Mips(vm):F0}", exception.Message.ReplaceLineEndings(" "));
+        }
+        finally
+        {
+            await File.WriteAllTextAsync(Repository.OutputFile($"boot-{flavour}-{cpus}.log"), text.All);
+        }
+    }
+
+    private static async Task BootOwnMultibootAsync(Report report)
+    {
+        const string words = "multiboot image of our own\n";
+        await using var vm = new VirtualMachineBuilder().WithBootLoader(new MultibootLoader(MultibootImage.Wrap(TinyGuests.Print(words)))).Build();
+        var text = new GuestText(vm.Console);
+        var watch = Stopwatch.StartNew();
+        await vm.StartAsync();
+        await AddAsync(report, "multiboot, our own", vm, watch, async () => (await text.WaitForAsync("\n", s_patience)).Trim(), words.Trim());
+    }
+
+    /// <summary>memtest86+ follows the Linux boot protocol and draws with escape sequences on the serial port.</summary>
+    private static async Task BootMemtestAsync(Report report)
+    {
+        if (Image("memtest86+x64.bin") is not { } image)
+        {
+            report.Add(null, "memtest86+ 6.10", "1", "–", "–", "not fetched");
+            return;
+        }
+
+        await using var vm = new VirtualMachineBuilder().WithPreset(MachinePreset.Pc).WithMemory(64 << 20)
+            .WithBootLoader(new LinuxBootLoader(image, default, "console=ttyS0,115200")).Build();
+        var text = new GuestText(vm.Console);
+        var watch = Stopwatch.StartNew();
+        await vm.StartAsync();
+        await AddAsync(report, "memtest86+ 6.10", vm, watch, async () =>
+        {
+            await text.WaitForAsync("Pass", s_patience);
+            await text.WaitForAsync("Testing", s_patience);
+            return "Testing";
+        }, "Testing");
+        await File.WriteAllTextAsync(Repository.OutputFile("boot-memtest.log"), text.All);
+    }
+
+    /// <summary>grub-invaders, a game in the multiboot format, draws on a text screen: here a device of our own.</summary>
+    private static async Task BootInvadersAsync(Report report)
+    {
+        if (Image("invaders.exec") is not { } image)
+        {
+            report.Add(null, "grub-invaders (multiboot ELF)", "1", "–", "–", "not fetched");
+            return;
+        }
+
+        TextScreen? screen = null;
+        await using var vm = new VirtualMachineBuilder().WithPreset(MachinePreset.Pc).WithMemory(64 << 20)
+            .WithBootLoader(new MultibootLoader(image)).WithDevice(context => screen = TextScreen.Attach(context)).Build();
+        var watch = Stopwatch.StartNew();
+        await vm.StartAsync();
+        await AddAsync(report, "grub-invaders (multiboot ELF)", vm, watch, () => screen!.WaitForAsync("-*-", s_patience), "-*-");
+        await File.WriteAllTextAsync(Repository.OutputFile("boot-invaders.log"), screen!.Text);
+    }
+
+    private static async Task AddAsync(Report report, string name, VirtualMachine vm, Stopwatch watch, Func<Task<string>> waitAsync, string expected)
+    {
+        try
+        {
+            var said = await waitAsync();
+            report.Add(said == expected, name, "1", $"{watch.Elapsed.TotalSeconds:F2}", $"{Mips(vm):F0}", said);
+        }
+        catch (MeasurementException exception)
+        {
+            report.Add(false, name, "1", "–", $"{Mips(vm):F0}", exception.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    private static byte[]? Image(string name) =>
+        Path.Combine(Repository.GuestFolder("images"), name) is var file && File.Exists(file) ? File.ReadAllBytes(file) : null;
+
+    private static double Mips(VirtualMachine vm) =>
+        vm.Usage.Sum(usage => usage.Instructions) * 1000.0 / Math.Max(1, vm.Usage.Sum(usage => usage.GuestNs));
+}

@@ -1,0 +1,74 @@
+using Spectre.Console;
+using Vivarium.Scheduling;
+
+namespace Vivarium.Measurements;
+
+/// <summary>What idle machines with a booted Debian guest take from the host's processors.</summary>
+internal static class IdleCost
+{
+    private const double AllowedShare = 0.003;
+    private const int Machines = 100;
+    private const ulong MemoryBytes = 128 << 20;
+    private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_period = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    public static async Task<int> RunAsync(string? markdownFile)
+    {
+        var report = new Report("Idle cost", markdownFile, "what", "must", "measured");
+        await AnsiConsole.Status().StartAsync("Booting", async status =>
+        {
+            var guest = new LinuxGuest("cloud");
+            using var snapshot = new MemoryStream();
+            await using (var vm = guest.CreateBuilder(MemoryBytes).Build())
+            {
+                await vm.StartAsync();
+                await new GuestText(vm.Console).WaitForAsync(LinuxGuest.Prompt, s_patience);
+                await Task.Delay(s_settling);
+                status.Status("Measuring one idle guest");
+                var share = await HostProcess.CoreShareAsync(s_period);
+                report.Add(share <= AllowedShare, "one idle Debian guest, 20 s", $"≤ {AllowedShare:P1} of a core", $"{share:P2}");
+                await vm.SaveAsync(snapshot);
+            }
+
+            await MeasureManyAsync(report, status, guest, snapshot);
+        });
+        return report.Finish();
+    }
+
+    private static async Task MeasureManyAsync(Report report, StatusContext status, LinuxGuest guest, MemoryStream snapshot)
+    {
+        using var timers = new VmTimerService();
+        using var scheduler = new WorkerPoolScheduler();
+        var machines = new List<VirtualMachine>();
+        var residentBefore = HostProcess.ResidentBytes();
+        for (var i = 0; i < Machines; i++)
+        {
+            status.Status($"Restoring idle guest {i + 1} of {Machines}");
+            var vm = guest.CreateBuilder(MemoryBytes).WithName("vm").WithScheduler(scheduler).WithTimerService(timers).Build();
+            snapshot.Position = 0;
+            await vm.RestoreAsync(snapshot);
+            await vm.StartAsync();
+            machines.Add(vm);
+        }
+
+        await Task.Delay(s_settling);
+        status.Status($"Measuring {Machines} idle guests");
+        var share = await HostProcess.CoreShareAsync(s_period);
+        var resident = (HostProcess.ResidentBytes() - residentBefore) >> 20;
+        report.Add(
+            share <= AllowedShare * Machines, $"{Machines} idle Debian guests at once, 20 s", $"≤ {AllowedShare * Machines:P0} of a core",
+            $"{share:P1}, that is {share / Machines:P2} each; {resident / Machines} MiB resident each");
+
+        // Proof that they live: each still answers.
+        var answers = 0;
+        foreach (var vm in machines)
+        {
+            var text = new GuestText(vm.Console);
+            answers += await text.RunAsync("echo $((6*7))", s_patience) == "42" ? 1 : 0;
+            await vm.DisposeAsync();
+        }
+
+        report.Add(answers == Machines, "of these, answer a command afterwards", $"{Machines}", $"{answers}");
+    }
+}

@@ -1,0 +1,62 @@
+namespace Vivarium.Cli;
+
+/// <summary>Files that the user names: read whole, or refused in one line that names them as the user did.</summary>
+internal static class InputFile
+{
+    /// <summary>More than any image needs; a device that never ends must not fill the host's memory.</summary>
+    private const int LargestBytes = 1 << 30;
+
+    /// <exception cref="UsageException">It cannot be opened.</exception>
+    public static FileStream Open(string name)
+    {
+        try
+        {
+            return File.OpenRead(name);
+        }
+        catch (Exception exception) when (IsFileProblem(exception))
+        {
+            throw new UsageException(Describe(name, "read", exception));
+        }
+    }
+
+    /// <exception cref="UsageException">It cannot be read, or is too large.</exception>
+    public static byte[] Read(string name)
+    {
+        using var stream = Open(name);
+        try
+        {
+            // The length is a hint only: pipes have none.
+            using var content = new MemoryStream(stream.CanSeek ? (int)Math.Min(stream.Length, LargestBytes) : 0);
+            var buffer = new byte[1 << 20];
+            int count;
+            while ((count = stream.Read(buffer)) > 0)
+            {
+                if (content.Length + count > LargestBytes)
+                {
+                    throw new UsageException($"'{name}' is larger than {LargestBytes >> 20} MiB; that is no image to boot.");
+                }
+
+                content.Write(buffer, 0, count);
+            }
+
+            return content.ToArray();
+        }
+        catch (Exception exception) when (IsFileProblem(exception))
+        {
+            throw new UsageException(Describe(name, "read", exception));
+        }
+    }
+
+    /// <summary>Whether it is the file's fault.</summary>
+    public static bool IsFileProblem(Exception exception) => exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException;
+
+    /// <summary>One line that says why a file cannot be used.</summary>
+    public static string Describe(string name, string use, Exception exception) => $"'{name}' cannot be {use}: " + exception switch
+    {
+        _ when Directory.Exists(name) => "it is a folder.",
+        FileNotFoundException => "there is no such file.",
+        DirectoryNotFoundException => "there is no such folder.",
+        UnauthorizedAccessException => "permission denied.",
+        _ => exception.Message,
+    };
+}

@@ -1,0 +1,137 @@
+using FsCheck.Xunit;
+
+namespace Vivarium.Cli.Tests;
+
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("vivarium-cli").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("run --kernel /nowhere/vmlinuz")]
+    [InlineData("run --kernel a --rom b")]
+    [InlineData("run --rom a --append x")]
+    [InlineData("run --rom a --memory 12Q")]
+    [InlineData("run --rom a --engine warp")]
+    [InlineData("run --rom a --engine recompiler")]
+    [InlineData("run --rom a --serial tcp")]
+    [InlineData("run --rom a --serial file:")]
+    [InlineData("run --rom a --timeout 0")]
+    [InlineData("run --rom a --timeout x")]
+    [InlineData("run --rom a --cpus x")]
+    [InlineData("run --rom a --cpu x")]
+    [InlineData("run --rom a --memory 1M --memory 2M")]
+    [InlineData("run --rom a --debugcon /nowhere/file")]
+    [InlineData("run --rom a --snapshot-save /nowhere/file")]
+    [InlineData("run --rom /")]
+    [InlineData("run --rom a --frobnicate")]
+    [InlineData("run --snapshot-load /nowhere/vm.snap")]
+    [InlineData("inspect")]
+    [InlineData("inspect /nowhere/file")]
+    [InlineData("inspect /")]
+    [InlineData("-x")]
+    [InlineData("frobnicate")]
+    public async Task Bad_usage_is_64_and_one_line(string line)
+    {
+        var (code, errors) = await RunAsync(line.Split(' '));
+        Assert.Equal(64, code);
+        Assert.StartsWith("vivarium: ", errors, StringComparison.Ordinal);
+        Assert.Single(errors.TrimEnd().Split('\n'));
+        Assert.EndsWith(".", errors.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--cpus 900")]
+    [InlineData("--memory 1M")]
+    [InlineData("--cpu pentium")]
+    public async Task Impossible_machines_are_64(string option)
+    {
+        var rom = WriteFile("rom", new byte[4096]);
+        var (code, _) = await RunAsync(["run", "--rom", rom, "--serial", "none", .. option.Split(' ')]);
+        Assert.Equal(64, code);
+    }
+
+    [Fact]
+    public async Task Damaged_files_are_64()
+    {
+        var garbage = WriteFile("garbage", [1, 2, 3, 4, 5]);
+        foreach (var option in (string[])["--kernel", "--multiboot", "--rom", "--snapshot-load"])
+        {
+            var (code, errors) = await RunAsync("run", option, garbage, "--serial", "none");
+            Assert.Equal(64, code);
+            Assert.EndsWith(".", errors.TrimEnd(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_guest_gives_its_debug_exit_code_and_its_serial_port_goes_to_a_file()
+    {
+        // At the reset vector: mov dx,3F8h; mov al,'!'; out dx,al; mov al,20; out 0F4h,al; hlt
+        var rom = new byte[4096];
+        byte[] code = [0xBA, 0xF8, 0x03, 0xB0, (byte)'!', 0xEE, 0xB0, 0x14, 0xE6, 0xF4, 0xF4];
+        code.CopyTo(rom, rom.Length - 16);
+        var serial = Path.Combine(_folder, "serial.txt");
+        var (exit, _) = await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "file:" + serial, "--timeout", "60");
+        Assert.Equal(41, exit);
+        Assert.Equal("!", await File.ReadAllTextAsync(serial));
+    }
+
+    [Fact]
+    public async Task A_timeout_is_124_and_leaves_a_snapshot_that_goes_on()
+    {
+        // cli; hlt; jmp to it: nothing ends the halt but the timeout.
+        var rom = new byte[4096];
+        byte[] code = [0xFA, 0xF4, 0xEB, 0xFD];
+        code.CopyTo(rom, rom.Length - 16);
+        var file = WriteFile("rom", rom);
+        var snapshot = Path.Combine(_folder, "vm.snap");
+        Assert.Equal(124, (await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "0.2", "--snapshot-save", snapshot)).Code);
+        Assert.Equal(124, (await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "0.2", "--snapshot-load", snapshot)).Code);
+        Assert.Equal(0, (await RunAsync("inspect", snapshot)).Code);
+    }
+
+    [Fact]
+    public async Task A_triple_fault_is_70()
+    {
+        // lidt of a table with limit 0 from the zeroed byte after the code; int3
+        var rom = new byte[4096];
+        byte[] code = [0x2E, 0x0F, 0x01, 0x1E, 0xFA, 0xFF, 0xCC];
+        code.CopyTo(rom, rom.Length - 16);
+        Assert.Equal(70, (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60")).Code);
+    }
+
+    [Property]
+    public bool Memory_sizes_are_read_or_refused(string? text)
+    {
+        try
+        {
+            return MemorySize.Parse(text ?? "") > 0;
+        }
+        catch (UsageException)
+        {
+            return true;
+        }
+    }
+
+    [Theory]
+    [InlineData("512M", 512UL << 20)]
+    [InlineData("4g", 4UL << 30)]
+    [InlineData("64", 64UL << 20)]
+    [InlineData("2048K", 2UL << 20)]
+    public void Memory_sizes_have_suffixes(string text, ulong bytes) => Assert.Equal(bytes, MemorySize.Parse(text));
+
+    private static async Task<(int Code, string Errors)> RunAsync(params string[] args)
+    {
+        using var errors = new StringWriter();
+        return (await CommandLine.InvokeAsync(args, errors), errors.ToString());
+    }
+
+    private string WriteFile(string name, byte[] content)
+    {
+        var path = Path.Combine(_folder, name);
+        File.WriteAllBytes(path, content);
+        return path;
+    }
+}
