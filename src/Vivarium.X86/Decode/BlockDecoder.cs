@@ -118,7 +118,8 @@ internal sealed unsafe class BlockDecoder
 
     private bool IsPermitted(in Instruction instruction, DecodeMode mode)
     {
-        if (instruction.Mnemonic is Mnemonic.Endbr32 or Mnemonic.Endbr64 or Mnemonic.Rdsspd or Mnemonic.Rdsspq or Mnemonic.Reservednop or Mnemonic.Salc)
+        if (instruction.Mnemonic is Mnemonic.Endbr32 or Mnemonic.Endbr64 or Mnemonic.Rdsspd or Mnemonic.Rdsspq or Mnemonic.Reservednop or Mnemonic.Salc
+            or Mnemonic.Prefetchw or Mnemonic.Prefetch or Mnemonic.Prefetchwt1)
         {
             return true;
         }

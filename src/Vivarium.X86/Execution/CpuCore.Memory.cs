@@ -119,6 +119,12 @@ internal sealed unsafe partial class CpuCore
     private bool TryWriteSlow(ulong linear, int segment, int sizeBytes, ulong value) =>
         CheckAlignment(linear, sizeBytes) && TryWriteBytes(linear, segment, new ReadOnlySpan<byte>(&value, sizeBytes), _mode);
 
+    /// <summary>Checks that a byte of the memory operand could be read, without reading it: it may be a device's.</summary>
+    public bool TryProbeRead(DecodedOp* op) =>
+        TryLinear(op, 1, PageAccess.Read, out var linear)
+        && CheckCanonical(ref linear, 1, op->Segment)
+        && TryTranslateData(linear, PageAccess.Read, _mode, out _, out _, out _);
+
     /// <summary>Checks that a write of up to a page would succeed, as <see cref="TryWriteBytes(ulong, int, ReadOnlySpan{byte})"/> checks it.</summary>
     private bool TryProbeWrite(ulong linear, int sizeBytes)
     {
