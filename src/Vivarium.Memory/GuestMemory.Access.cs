@@ -6,6 +6,9 @@ namespace Vivarium.Memory;
 /// <content>Access by guest-physical address: bulk, typed and atomic.</content>
 public sealed unsafe partial class GuestMemory
 {
+    /// <summary>From here on one call to the host for all pages is cheaper than a page fault each.</summary>
+    private const int BulkBytes = 1 << 16;
+
     /// <inheritdoc/>
     public bool TryRead(ulong gpa, Span<byte> destination)
     {
@@ -34,6 +37,11 @@ public sealed unsafe partial class GuestMemory
         if (!Covers(gpa, (ulong)source.Length, writable: true))
         {
             return false;
+        }
+
+        if (source.Length >= BulkBytes)
+        {
+            Populate(gpa, (ulong)source.Length);
         }
 
         while (!source.IsEmpty)
@@ -160,6 +168,21 @@ public sealed unsafe partial class GuestMemory
 
     private static ArgumentOutOfRangeException OutOfRam(ulong gpa, int sizeBytes) =>
         new(nameof(gpa), $"{sizeBytes} bytes at guest-physical 0x{gpa:X} are not all in guest memory that allows this access.");
+
+    /// <summary>Prepares the whole pages of a range that is RAM.</summary>
+    private void Populate(ulong gpa, ulong sizeBytes)
+    {
+        var end = gpa + sizeBytes;
+        foreach (var region in _regions)
+        {
+            var first = (Math.Max(gpa, region.Gpa) + PageMask) & ~PageMask;
+            var last = Math.Min(end, region.Gpa + region.SizeBytes) & ~PageMask;
+            if (first < last)
+            {
+                region.Top.Populate(region.PageOf(first), (nuint)((last - first) / PageSize));
+            }
+        }
+    }
 
     private bool Covers(ulong gpa, ulong sizeBytes, bool writable)
     {

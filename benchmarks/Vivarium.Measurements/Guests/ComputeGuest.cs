@@ -42,12 +42,13 @@ internal static class ComputeGuest
 
     public static byte[] Create() => TinyGuests.Assemble(code =>
     {
+        // The call leaves the handler's address on the stack.
         var start = code.CreateLabel();
-        var timer = code.CreateLabel();
-        code.jmp(start);
-        EmitTimerHandler(code, ref timer);
+        code.mov(esp, StackGpa);
+        code.call(start);
+        EmitTimerHandler(code);
         code.Label(ref start);
-        EmitSetup(code, timer);
+        EmitSetup(code);
 
         var round = code.CreateLabel();
         code.Label(ref round);
@@ -61,9 +62,8 @@ internal static class ComputeGuest
         EmitResult(code);
     });
 
-    private static void EmitTimerHandler(Assembler code, ref Label timer)
+    private static void EmitTimerHandler(Assembler code)
     {
-        code.Label(ref timer);
         code.push(eax);
         code.mov(al, 0x20);
         code.@out(0x20, al);
@@ -71,10 +71,9 @@ internal static class ComputeGuest
         code.iretd();
     }
 
-    private static void EmitSetup(Assembler code, Label timer)
+    private static void EmitSetup(Assembler code)
     {
-        code.mov(esp, StackGpa);
-        code.lea(eax, __[timer]);
+        code.pop(eax);
         code.mov(ebx, eax);
         code.and(ebx, 0xFFFF);
         code.or(ebx, 0x10_0000);

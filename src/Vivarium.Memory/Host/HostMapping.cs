@@ -22,11 +22,18 @@ internal sealed unsafe class HostMapping : SafeHandle
 
     public void Discard(nuint offset, nuint sizeBytes)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, _sizeBytes);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeBytes, _sizeBytes - offset);
+        Check(offset, sizeBytes);
 
         // SAFETY: the range lies in this mapping, as just checked.
         s_host.Discard(Address + offset, sizeBytes);
+    }
+
+    public void Populate(nuint offset, nuint sizeBytes)
+    {
+        Check(offset, sizeBytes);
+
+        // SAFETY: the range lies in this mapping, as just checked.
+        s_host.Populate(Address + offset, sizeBytes);
     }
 
     protected override bool ReleaseHandle()
@@ -34,5 +41,11 @@ internal sealed unsafe class HostMapping : SafeHandle
         // SAFETY: the handle is what Reserve returned; a SafeHandle releases once.
         s_host.Release((byte*)handle, _sizeBytes);
         return true;
+    }
+
+    private void Check(nuint offset, nuint sizeBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, _sizeBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeBytes, _sizeBytes - offset);
     }
 }

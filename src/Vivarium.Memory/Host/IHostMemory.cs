@@ -10,6 +10,9 @@ internal unsafe interface IHostMemory
     /// <summary>Gives the physical memory behind a range back to the host; the range reads as zero afterwards.</summary>
     void Discard(byte* address, nuint sizeBytes);
 
+    /// <summary>Says that a range of whole pages will be written soon: the host may give its memory at once rather than at each page's first touch.</summary>
+    void Populate(byte* address, nuint sizeBytes);
+
     /// <summary>Unmaps what <see cref="Reserve"/> returned.</summary>
     void Release(byte* address, nuint sizeBytes);
 }

@@ -16,6 +16,7 @@ internal sealed unsafe partial class PosixHostMemory : IHostMemory
     private const int MacMapNoReserve = 0x40;
     private const int LinuxAdviseDontNeed = 4;
     private const int LinuxAdviseNoHugePage = 15;
+    private const int LinuxAdvisePopulateWrite = 23;
     private const int MapFixed = 0x10;
 
     public byte* Reserve(nuint sizeBytes)
@@ -35,6 +36,15 @@ internal sealed unsafe partial class PosixHostMemory : IHostMemory
         if (!OperatingSystem.IsLinux() || MemoryAdvise(address, sizeBytes, LinuxAdviseDontNeed) != 0)
         {
             Map(address, sizeBytes, MapFixed);
+        }
+    }
+
+    public void Populate(byte* address, nuint sizeBytes)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            // Kernels before 5.14 refuse; then each page comes at its first touch as ever.
+            _ = MemoryAdvise(address, sizeBytes, LinuxAdvisePopulateWrite);
         }
     }
 

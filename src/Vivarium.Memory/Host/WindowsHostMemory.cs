@@ -32,6 +32,11 @@ internal sealed unsafe partial class WindowsHostMemory : IHostMemory
         }
     }
 
+    public void Populate(byte* address, nuint sizeBytes)
+    {
+        // Windows has no such call for committed memory: each page comes at its first touch.
+    }
+
     public void Release(byte* address, nuint sizeBytes) => _ = VirtualFree(address, 0, ReleaseAll);
 
     [LibraryImport("kernel32", SetLastError = true)]

@@ -132,6 +132,9 @@ internal unsafe struct CpuState
     /// <summary>MTRRs: eleven fixed ranges, then eight base and mask pairs.</summary>
     public fixed ulong Mtrr[11 + 16];
 
-    /// <summary>Vector registers 0–31, 64 bytes each: XMM in bytes 0–15, YMM in 0–31. A test holds them to a 64-byte boundary.</summary>
+    /// <summary>Makes the vector registers start at a 64-byte boundary; a test holds them to it.</summary>
+    private ulong _padding;
+
+    /// <summary>Vector registers 0–31, 64 bytes each: XMM in bytes 0–15, YMM in 0–31.</summary>
     public fixed byte Vector[32 * 64];
 }
