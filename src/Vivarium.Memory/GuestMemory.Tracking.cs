@@ -1,19 +1,51 @@
+using System.Collections.Concurrent;
+
 namespace Vivarium.Memory;
 
 /// <content>Dirty pages and pages that hold translated code.</content>
 public sealed unsafe partial class GuestMemory
 {
+    /// <summary>Which parts of a page hold code, by the page's address.</summary>
+    private readonly ConcurrentDictionary<ulong, CodeChunks> _codeChunks = new();
     private volatile ICodePageListener[] _codeListeners = [];
 
     /// <summary>
-    /// Marks the page as holding translated code. True if it was not marked before: then revoke write tags before reading its bytes.
-    /// False too if it is not memory.
+    /// Marks bytes of one page as translated code. True if the page held none before: then revoke write tags. Read the bytes, or compare what
+    /// was read before, only afterwards. False too if it is not memory.
     /// </summary>
-    public bool MarkCode(ulong gpa)
+    /// <param name="gpa">The first byte.</param>
+    /// <param name="sizeBytes">How many; they must not run beyond the page.</param>
+    public bool MarkCode(ulong gpa, int sizeBytes)
     {
         var region = FindRegion(gpa);
-        return region is not null && (PageState.Set(ref region.Top.States[region.PageOf(gpa)], PageState.Code) & PageState.Code) == 0;
+        if (region is null)
+        {
+            return false;
+        }
+
+        var bits = CodeChunks.Bits(gpa, sizeBytes);
+        while (true)
+        {
+            var chunks = _codeChunks.GetOrAdd(gpa & ~PageMask, static _ => new CodeChunks());
+            chunks.Add(bits);
+            var isNew = (PageState.Set(ref region.Top.States[region.PageOf(gpa)], PageState.Code) & PageState.Code) == 0;
+
+            // If an invalidation took the chunks away meanwhile, the mark would be lost with them.
+            if (_codeChunks.TryGetValue(gpa & ~PageMask, out var current) && ReferenceEquals(current, chunks))
+            {
+                return isNew;
+            }
+        }
     }
+
+    /// <summary>
+    /// Whether any of the bytes, which must be on one page, may be translated code: a write to them must be followed by
+    /// <see cref="InvalidateCode(ulong)"/>. Other bytes of a page with code are written like data.
+    /// </summary>
+    public bool HoldsCode(ulong gpa, int sizeBytes) =>
+        FindRegion(gpa) is { } region
+        && (Volatile.Read(ref region.Top.States[region.PageOf(gpa)]) & PageState.Code) != 0
+        && (!_codeChunks.TryGetValue(gpa & ~PageMask, out var chunks) || chunks.Overlaps(CodeChunks.Bits(gpa, sizeBytes)));
 
     /// <summary>Removes the code mark of the page and tells every listener to drop what it translated from it.</summary>
     public void InvalidateCode(ulong gpa)
@@ -93,6 +125,7 @@ public sealed unsafe partial class GuestMemory
     {
         if ((PageState.Clear(ref region.Top.States[page], PageState.Code) & PageState.Code) != 0)
         {
+            _codeChunks.TryRemove(region.Gpa + (page * PageSize), out _);
             foreach (var listener in _codeListeners)
             {
                 listener.OnCodePageInvalidated(region.Gpa + (page * PageSize));

@@ -19,6 +19,20 @@ public sealed class PageRevocation
     /// <summary>Whether any vCPU runs now.</summary>
     internal bool AnyRunning => _participants.Any(participant => participant.IsRunning);
 
+    /// <summary>Whether a vCPU other than <paramref name="self"/> runs now.</summary>
+    public bool HasRunningPeers(RevocationParticipant? self)
+    {
+        foreach (var participant in _participants)
+        {
+            if (!ReferenceEquals(participant, self) && participant.IsRunning)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Adds a holder of cached page pointers, parked.</summary>
     public RevocationParticipant Register(IPageTagHolder holder)
     {

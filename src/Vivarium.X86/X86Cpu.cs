@@ -143,6 +143,7 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
 
             if (register >= X86Register.Rflags)
             {
+                ControlRegisters.ReloadPointers(_core);
                 _core.FlushTlb();
                 _core.UpdateMode();
             }

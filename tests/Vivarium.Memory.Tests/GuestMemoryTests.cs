@@ -110,8 +110,8 @@ public sealed unsafe class GuestMemoryTests
         memory.AddRam(0, 0x4000);
         var listener = new RecordingListener();
         memory.AddCodeListener(listener);
-        Assert.True(memory.MarkCode(0x1234));
-        Assert.False(memory.MarkCode(0x1000));
+        Assert.True(memory.MarkCode(0x1234, 16));
+        Assert.False(memory.MarkCode(0x1000, 16));
         memory.GetWritePage(0x1000, out var cacheable);
         Assert.False(cacheable);
         Assert.Empty(listener.Pages);
@@ -121,9 +121,27 @@ public sealed unsafe class GuestMemoryTests
         memory.GetWritePage(0x1000, out cacheable);
         Assert.True(cacheable);
         memory.RemoveCodeListener(listener);
-        memory.MarkCode(0x1000);
+        memory.MarkCode(0x1000, 16);
         memory.InvalidateCode(0x1000);
         Assert.Single(listener.Pages);
+    }
+
+    [Fact]
+    public void Only_the_marked_chunks_of_a_page_hold_code()
+    {
+        using var memory = new GuestMemory();
+        memory.AddRam(0, 0x4000);
+        memory.MarkCode(0x1100, 16);
+        Assert.True(memory.HoldsCode(0x1100, 1));
+        Assert.True(memory.HoldsCode(0x10FF, 2));
+        Assert.True(memory.HoldsCode(0x113F, 1));
+        Assert.False(memory.HoldsCode(0x10FF, 1));
+        Assert.False(memory.HoldsCode(0x1140, 0xEC0));
+        Assert.False(memory.HoldsCode(0x2100, 1));
+        memory.MarkCode(0x1FC0, 64);
+        Assert.True(memory.HoldsCode(0x1140, 0xEC0));
+        memory.InvalidateCode(0x1000);
+        Assert.False(memory.HoldsCode(0x1000, 0x1000));
     }
 
     [Fact]
@@ -134,9 +152,9 @@ public sealed unsafe class GuestMemoryTests
         var listener = new RecordingListener();
         memory.AddCodeListener(listener);
         memory.Write(0x1000, 42);
-        memory.MarkCode(0x1000);
+        memory.MarkCode(0x1000, 16);
         using var template = memory.Seal();
-        Assert.False(memory.MarkCode(0x1000));
+        Assert.False(memory.MarkCode(0x1000, 16));
         Assert.Equal([0x1000], memory.EnumerateDirty());
         memory.ResetTo(template);
         Assert.Equal([0x1000], listener.Pages);

@@ -26,6 +26,9 @@ internal sealed unsafe class BlockDecoder
         _decoder64 = Decoder.Create(64, _bytes, _options);
     }
 
+    /// <summary>The bytes that were decoded last.</summary>
+    public ReadOnlySpan<byte> Code => _bytes.Content;
+
     /// <summary>
     /// Decodes up to <paramref name="maxInstructions"/> instructions from <paramref name="code"/>, which starts at offset
     /// <paramref name="pageOffset"/> of a page, into <paramref name="ops"/> and closes them. The bytes may run on into the next page by up to
@@ -115,7 +118,8 @@ internal sealed unsafe class BlockDecoder
 
     private bool IsPermitted(in Instruction instruction, DecodeMode mode)
     {
-        if (instruction.Mnemonic is Mnemonic.Endbr32 or Mnemonic.Endbr64 or Mnemonic.Rdsspd or Mnemonic.Rdsspq or Mnemonic.Reservednop or Mnemonic.Salc)
+        if (instruction.Mnemonic is Mnemonic.Endbr32 or Mnemonic.Endbr64 or Mnemonic.Rdsspd or Mnemonic.Rdsspq or Mnemonic.Reservednop or Mnemonic.Salc
+            or Mnemonic.Prefetchw or Mnemonic.Prefetch or Mnemonic.Prefetchwt1)
         {
             return true;
         }
@@ -134,6 +138,8 @@ internal sealed unsafe class BlockDecoder
         private readonly byte[] _buffer = new byte[4096 + MaxInstructionBytes];
         private int _length;
         private int _next;
+
+        public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, _length);
 
         public void Set(ReadOnlySpan<byte> code)
         {

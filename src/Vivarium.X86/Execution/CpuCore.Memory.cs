@@ -119,22 +119,33 @@ internal sealed unsafe partial class CpuCore
     private bool TryWriteSlow(ulong linear, int segment, int sizeBytes, ulong value) =>
         CheckAlignment(linear, sizeBytes) && TryWriteBytes(linear, segment, new ReadOnlySpan<byte>(&value, sizeBytes), _mode);
 
+    /// <summary>Checks that a byte of the memory operand could be read, without reading it: it may be a device's.</summary>
+    public bool TryProbeRead(DecodedOp* op) =>
+        TryLinear(op, 1, PageAccess.Read, out var linear)
+        && CheckCanonical(ref linear, 1, op->Segment)
+        && TryTranslateData(linear, PageAccess.Read, _mode, out _, out _, out _);
+
     /// <summary>Checks that a write of up to a page would succeed, as <see cref="TryWriteBytes(ulong, int, ReadOnlySpan{byte})"/> checks it.</summary>
     private bool TryProbeWrite(ulong linear, int sizeBytes)
     {
-        if (!TryTranslateData(linear, PageAccess.Write, _mode, out _, out _, out var code))
+        var first = Math.Min(sizeBytes, 4096 - (int)(linear & 0xFFF));
+        if (!TryTranslateData(linear, PageAccess.Write, _mode, out var gpa, out _, out var code))
         {
             return false;
         }
 
-        var lastCode = false;
-        if ((linear & 0xFFF) + (ulong)sizeBytes > 4096
-            && !TryTranslateData(WrapLinear((linear & ~0xFFFUL) + 4096), PageAccess.Write, _mode, out _, out _, out lastCode))
+        code = code && Memory.HoldsCode(gpa, first);
+        if (first != sizeBytes)
         {
-            return false;
+            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Write, _mode, out var gpa2, out _, out var code2))
+            {
+                return false;
+            }
+
+            code |= code2 && Memory.HoldsCode(gpa2, sizeBytes - first);
         }
 
-        if ((code || lastCode) && !RunsAlone)
+        if (code && !RunsAlone)
         {
             Pending = PendingKind.CodeWrite;
             return false;
@@ -199,6 +210,8 @@ internal sealed unsafe partial class CpuCore
             return false;
         }
 
+        code = code && Memory.HoldsCode(gpa, first);
+        code2 = code2 && Memory.HoldsCode(gpa2, source.Length - first);
         if ((code || code2) && !RunsAlone)
         {
             Pending = PendingKind.CodeWrite;

@@ -1,3 +1,5 @@
+using Vivarium.Memory;
+
 namespace Vivarium.X86;
 
 /// <summary>Linear to guest-physical translation and the TLB's upkeep.</summary>
@@ -61,7 +63,7 @@ internal sealed unsafe partial class CpuCore
 
     /// <summary>
     /// Translates a data access and fills the TLB. <paramref name="host"/> is where to access, or null for MMIO. <paramref name="code"/> tells
-    /// that the page holds translated code and must be invalidated after the write.
+    /// that the page holds translated code: see <see cref="GuestMemory.HoldsCode"/>.
     /// </summary>
     private bool TryTranslateData(ulong linear, PageAccess access, MmuMode mode, out ulong gpa, out byte* host, out bool code)
     {

@@ -167,22 +167,25 @@ internal sealed unsafe class BlockFinder : IDisposable
     private Block* Decode(ulong linear, ulong gpa, int maxInstructions, bool cached)
     {
         var offset = (int)(gpa & 0xFFF);
-        cached = cached && MarkCode(gpa);
-        var page = _core.Memory.GetReadPage(gpa);
         fixed (DecodedOp* ops = _scratch)
         {
             var secondPage = 0UL;
             var count = 0;
-            int length = 0;
-            if (page != null)
+            var length = 0;
+            byte* page;
+            do
             {
+                page = _core.Memory.GetReadPage(gpa);
+                if (page == null)
+                {
+                    cached = false;
+                    break;
+                }
+
                 // SAFETY: the page is memory until the next boundary, and the span ends with it.
                 count = _decoder.Decode(new ReadOnlySpan<byte>(page + offset, 4096 - offset), offset, Mode, LimitInstructions(linear, maxInstructions), ops, out length);
             }
-            else
-            {
-                cached = false;
-            }
+            while (count != 0 && cached && !TryClaim(gpa, length));
 
             if (count == 0 && !TryDecodeAcross(linear, gpa, page, ops, ref cached, out secondPage, out length))
             {
@@ -251,9 +254,15 @@ internal sealed unsafe class BlockFinder : IDisposable
             }
 
             secondPage = nextGpa & ~0xFFFUL;
-            cached = cached && MarkCode(nextGpa);
+            if (cached)
+            {
+                MarkCode(gpa, first);
+                MarkCode(nextGpa, BlockDecoder.MaxInstructionBytes - first);
+            }
+
             var nextPage = _core.Memory.GetReadPage(nextGpa);
             cached &= nextPage != null;
+            Copy(gpa, page, _bytes.AsSpan(0, first));
             Copy(nextGpa, nextPage, _bytes.AsSpan(first, BlockDecoder.MaxInstructionBytes - first));
             total = BlockDecoder.MaxInstructionBytes;
         }
@@ -269,17 +278,22 @@ internal sealed unsafe class BlockFinder : IDisposable
         }
     }
 
-    /// <summary>Marks the page as code before its bytes are read, so that every later write is seen. Always true.</summary>
-    private bool MarkCode(ulong gpa)
+    /// <summary>Marks what was decoded as code, and tells whether it still stands: another vCPU may have written before it saw the mark.</summary>
+    private bool TryClaim(ulong gpa, int lengthBytes)
     {
-        var isNew = _core.Memory.MarkCode(gpa);
-        if (isNew || !Cache.HasPage(gpa))
-        {
-            // Another vCPU that marked it may not have its acknowledgements yet, so every vCPU asks once.
-            _core.Memory.Revocation.Revoke(_core.Revocation);
-        }
+        MarkCode(gpa, lengthBytes);
+        var page = _core.Memory.GetReadPage(gpa);
+        return new ReadOnlySpan<byte>(page + (gpa & 0xFFF), lengthBytes).SequenceEqual(_decoder.Code[..lengthBytes]);
+    }
 
-        return true;
+    /// <summary>Marks bytes of one page as code. Whatever is written to them after this returns is noticed.</summary>
+    private void MarkCode(ulong gpa, int lengthBytes)
+    {
+        var revocation = _core.Memory.Revocation;
+        if (_core.Memory.MarkCode(gpa, lengthBytes) || revocation.HasRunningPeers(_core.Revocation))
+        {
+            revocation.Revoke(_core.Revocation);
+        }
     }
 
     /// <summary>One page's fetch translation.</summary>

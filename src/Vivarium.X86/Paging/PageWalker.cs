@@ -351,7 +351,7 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, boo
     private byte* WritablePage(ulong gpa)
     {
         var page = _memory.GetWritePage(gpa, out var cacheable);
-        if (page != null && !cacheable)
+        if (page != null && !cacheable && _memory.HoldsCode(gpa, sizeof(ulong)))
         {
             _memory.InvalidateCode(gpa);
         }

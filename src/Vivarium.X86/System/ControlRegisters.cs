@@ -65,6 +65,15 @@ internal static unsafe class ControlRegisters
         return true;
     }
 
+    /// <summary>Loads the page-directory-pointer entries if legacy PAE paging is on, whatever they are: for a state that the host sets up.</summary>
+    public static void ReloadPointers(CpuCore c)
+    {
+        if ((c.State->Cr0 & ControlBits.Cr0Pg) != 0 && IsLegacyPae(c.State) && !TryLoadPdptes(c, c.State->Cr3))
+        {
+            c.Pending = PendingKind.None;
+        }
+    }
+
     public static bool TryWriteCr4(CpuCore c, ulong value)
     {
         var s = c.State;

@@ -19,7 +19,7 @@ internal static unsafe class HintOps
     }
 
     /// <summary>CLFLUSH, CLFLUSHOPT, CLWB: checked like a byte read, without effect.</summary>
-    public static bool FlushLine(CpuCore c, DecodedOp* op) => c.TryLoadOperand<byte>(op, out _);
+    public static bool FlushLine(CpuCore c, DecodedOp* op) => c.TryProbeRead(op);
 
     /// <summary>An instruction of more than 15 bytes.</summary>
     public static bool TooLong(CpuCore c, DecodedOp* op) => c.RaiseGp();

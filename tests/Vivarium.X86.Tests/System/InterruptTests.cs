@@ -102,9 +102,9 @@ public sealed class InterruptTests
     }
 
     [Fact]
-    public void APageFaultDuringAGeneralProtectionFaultIsDeliveredAlone()
+    public void APageFaultDuringAPageFaultIsDouble()
     {
-        // The handler's gate lies in a page that is not present.
+        // #GP's gate lies in a page that is not present, and so does #PF's: #GP, then #PF alone, then #DF, whose gate can be read.
         using var program = GuestProgram.Long(code => { code.mov(rbx, 0x800000000000); code.mov(al, __[rbx]); });
         Span<byte> idt = stackalloc byte[0x1000];
         program.Memory.TryRead(GuestProgram.IdtBase, idt);
@@ -160,6 +160,42 @@ public sealed class InterruptTests
         program.Run().AssertFault(0x81);
         Assert.Equal((KernelFrame, 0), (program[X86Register.Rsp], program.Cpu.Cpl));
         Assert.Equal(0, program.Cpu.GetSegment(X86Segment.Ss).Selector);
+    }
+
+    [Theory]
+    [InlineData(0, 17)]
+    [InlineData(1, 17)]
+    [InlineData(2, 17)]
+    [InlineData(3, 0x80)]
+    public void UnalignedUserAccessesAreCheckedIfAsked(int form, int vector)
+    {
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(rbx, GuestProgram.Data + 1);
+            switch (form)
+            {
+                case 0: code.mov(eax, __[rbx]); break;
+                case 1: code.movq(xmm0, __qword_ptr[rbx]); break;
+                case 2: code.@lock.inc(__word_ptr[rbx]); break;
+                default: code.mov(al, __[rbx]); break;
+            }
+
+            code.@int(0x80);
+        }).AsUser();
+        program[X86Register.Cr0] = 0x80050033;
+        program[X86Register.Rflags] = 0x40002;
+        program.Run().AssertFault(vector, vector == 17 ? 0 : null);
+    }
+
+    [Fact]
+    public void AStopAddressHoldsUnderSingleStepsToo()
+    {
+        using var program = GuestProgram.Long(code => { code.nop(); code.nop(); code.hlt(); });
+        program.Load(code => code.iretq(), GuestProgram.HandlerOf(1), GuestProgram.HandlerOf(1));
+        program[X86Register.Rflags] = 0x102;
+        program.Cpu.AddStopAddress(GuestProgram.CodeBase + 1);
+        Assert.Equal((VcpuExitReason.Debug, GuestProgram.CodeBase + 1), (program.Cpu.Run(100).Reason, program[X86Register.Rip]));
+        Assert.NotEqual(VcpuExitReason.Debug, program.Cpu.Run(10).Reason);
     }
 
     [Fact]
