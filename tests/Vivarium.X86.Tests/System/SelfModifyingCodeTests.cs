@@ -1,3 +1,4 @@
+using Vivarium.Memory;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace Vivarium.X86.Tests;
@@ -21,6 +22,29 @@ public sealed class SelfModifyingCodeTests
         });
         program.Run().AssertCompleted();
         Assert.Equal(0x77UL, program[X86Register.Rax]);
+    }
+
+    [Fact]
+    public void DataBesideCodeIsWrittenWithoutDroppingTheCode()
+    {
+        using var program = GuestProgram.Long(code =>
+        {
+            var again = code.CreateLabel();
+            code.mov(rbx, GuestProgram.CodeBase + 0x800);
+            code.mov(ecx, 100);
+            code.Label(ref again);
+            code.mov(__dword_ptr[rbx], ecx);
+            code.@lock.inc(__dword_ptr[rbx + 8]);
+            code.dec(ecx);
+            code.jnz(again);
+            code.hlt();
+        });
+        var listener = new CountingListener();
+        program.Memory.AddCodeListener(listener);
+        program.Run().AssertCompleted();
+        Assert.Equal(0, listener.Count);
+        Assert.Equal(1, program.Memory.Read<int>(GuestProgram.CodeBase + 0x800));
+        Assert.Equal(100, program.Memory.Read<int>(GuestProgram.CodeBase + 0x808));
     }
 
     [Fact]
@@ -111,5 +135,12 @@ public sealed class SelfModifyingCodeTests
         Assert.Null(run.Wait(20));
         second.Run().AssertCompleted();
         Assert.Equal(VcpuExitReason.Halted, run.Wait(10_000)?.Exit);
+    }
+
+    private sealed class CountingListener : ICodePageListener
+    {
+        public int Count { get; private set; }
+
+        public void OnCodePageInvalidated(ulong pageGpa) => Count++;
     }
 }
