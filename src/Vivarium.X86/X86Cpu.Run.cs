@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Vivarium.Memory;
 
 namespace Vivarium.X86;
 
@@ -36,13 +37,13 @@ public sealed unsafe partial class X86Cpu
     public void RequestStop() => _core.Post(CpuEvents.Stop);
 
     /// <inheritdoc/>
-    public void RequestPoll() => _core.Post(CpuEvents.Poll);
+    void IPageTagHolder.RequestPoll() => _core.Post(CpuEvents.Poll);
 
     /// <inheritdoc/>
-    public void DropTags() => _core.Tlb.Flush(keepGlobal: false);
+    void IPageTagHolder.DropTags() => _core.Tlb.Flush(keepGlobal: false);
 
     /// <inheritdoc/>
-    public void OnCodePageInvalidated(ulong pageGpa)
+    void ICodePageListener.OnCodePageInvalidated(ulong pageGpa)
     {
         _invalidated.Enqueue(pageGpa);
         _core.Post(CpuEvents.CodeInvalidated);
