@@ -33,6 +33,15 @@ public sealed partial class DocumentTests
         }
     }
 
+    [Fact]
+    public void The_page_of_the_devices_has_each_of_them()
+    {
+        var page = Repository.Read("src/Vivarium.Devices/README.md");
+        var devices = typeof(Devices.Uart16550).Assembly.GetExportedTypes()
+            .Where(type => type.IsAssignableTo(typeof(IPortDevice)) || type.IsAssignableTo(typeof(IMmioDevice)) || type.IsAssignableTo(typeof(IMsrHandler)));
+        Assert.All(devices, device => Assert.Contains(device.Name, page, StringComparison.Ordinal));
+    }
+
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();
 

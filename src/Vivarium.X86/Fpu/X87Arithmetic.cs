@@ -3,7 +3,7 @@ namespace Vivarium.X86;
 /// <summary>An operation of two operands whose result replaces the first.</summary>
 internal interface IX87Arithmetic
 {
-    public abstract static FloatParts Apply(in FloatParts destination, in FloatParts source, in FloatFormat format, ref FloatStatus status);
+    abstract static FloatParts Apply(in FloatParts destination, in FloatParts source, in FloatFormat format, ref FloatStatus status);
 }
 
 /// <summary>FADD, FSUB, FMUL, FDIV and their reversed forms.</summary>

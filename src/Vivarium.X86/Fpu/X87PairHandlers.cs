@@ -3,7 +3,7 @@ namespace Vivarium.X86;
 /// <summary>An operation on ST(0) and ST(1).</summary>
 internal interface IX87Pair
 {
-    public abstract static FloatParts Apply(in FloatParts st0, in FloatParts st1, ref FloatStatus status);
+    abstract static FloatParts Apply(in FloatParts st0, in FloatParts st1, ref FloatStatus status);
 }
 
 /// <summary>FYL2X, FYL2XP1, FPATAN, FSCALE, FPREM and FPREM1.</summary>

@@ -3,7 +3,7 @@ namespace Vivarium.X86;
 /// <summary>An operation on ST(0) alone.</summary>
 internal interface IX87Unary
 {
-    public abstract static FloatParts Apply(in FloatParts value, in FloatFormat format, ref FloatStatus status);
+    abstract static FloatParts Apply(in FloatParts value, in FloatFormat format, ref FloatStatus status);
 }
 
 /// <summary>FSQRT, FRNDINT, F2XM1 and FXTRACT.</summary>

@@ -29,7 +29,7 @@ internal readonly unsafe struct ShrOp : IShiftOp
         where T : unmanaged
     {
         var r = value >> count;
-        
+
         // For a count of 1 this is the operand's sign; for others, where OF is undefined, it is what processors do.
         LazyFlags.SetResult<T>(s, r, ((value >> (count - 1)) & 1) != 0, (r & (Width<T>.SignBit >> 1)) != 0);
         return r;

@@ -62,13 +62,28 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, boo
         (_state->Cr4 & ControlBits.Cr4Smep) != 0
         || ((_state->Efer & ControlBits.EferNxe) != 0 && (_state->Cr4 & ControlBits.Cr4Pae) != 0);
 
+    /// <summary>Bits 62:52, which legacy PAE entries must have clear.</summary>
+    private const ulong PaeReserved = 0x7FFUL << 52;
+
     private ulong ReservedNx => (_state->Efer & ControlBits.EferNxe) != 0 ? 0 : PageEntry.NoExecute;
 
-    private bool WalkLong(ulong linear, PageAccess access, MmuMode mode, ref Rights rights, ref uint code, out PageTranslation result)
+    private bool WalkLong(ulong linear, PageAccess access, MmuMode mode, ref Rights rights, ref uint code, out PageTranslation result) =>
+        Walk64(_state->Cr3 & PageEntry.FrameMask, 4, 0, linear, access, mode, ref rights, ref code, out result);
+
+    private bool WalkPae(ulong linear, PageAccess access, MmuMode mode, ref Rights rights, ref uint code, out PageTranslation result)
     {
         result = default;
-        var table = _state->Cr3 & PageEntry.FrameMask;
-        for (var level = 4; ; level--)
+        var pdpte = _state->Pdpte[(linear >> 30) & 3];
+        return (pdpte & PageEntry.Present) != 0
+            && Walk64(pdpte & PageEntry.FrameMask, 2, PaeReserved, linear, access, mode, ref rights, ref code, out result);
+    }
+
+    /// <summary>Walks tables of 64-bit entries from <paramref name="level"/> down; <paramref name="reservedAlways"/> adds to the reserved bits.</summary>
+    private bool Walk64(
+        ulong table, int level, ulong reservedAlways, ulong linear, PageAccess access, MmuMode mode, ref Rights rights, ref uint code, out PageTranslation result)
+    {
+        result = default;
+        for (; ; level--)
         {
             var shift = 12 + ((level - 1) * 9);
             var entryGpa = table + (((linear >> shift) & 0x1FF) * 8);
@@ -79,55 +94,8 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, boo
             }
 
             var large = level is 2 or 3 && (entry & PageEntry.Large) != 0;
-            var reserved = PageEntry.ReservedHigh | ReservedNx;
+            var reserved = PageEntry.ReservedHigh | ReservedNx | reservedAlways;
             reserved |= level == 4 || (level == 3 && !has1GbPages) ? PageEntry.Large : 0;
-            reserved |= large ? ((1UL << shift) - 1) & ~0x1FFFUL : 0;
-            if ((entry & reserved) != 0)
-            {
-                code |= PageFaultCode.Present | PageFaultCode.Reserved;
-                return false;
-            }
-
-            rights.AndBits &= entry;
-            rights.NoExecute |= entry & PageEntry.NoExecute;
-            if (level == 1 || large)
-            {
-                var offsetMask = (1UL << shift) - 1;
-                return Finish64(entryGpa, entry, (entry & PageEntry.FrameMask & ~offsetMask) | (linear & offsetMask), shift, access, mode, rights, ref code, out result);
-            }
-
-            if (!TrySetAccessed64(entryGpa, entry))
-            {
-                result.HasLostRace = true;
-                return false;
-            }
-
-            table = entry & PageEntry.FrameMask;
-        }
-    }
-
-    private bool WalkPae(ulong linear, PageAccess access, MmuMode mode, ref Rights rights, ref uint code, out PageTranslation result)
-    {
-        result = default;
-        var pdpte = _state->Pdpte[(linear >> 30) & 3];
-        if ((pdpte & PageEntry.Present) == 0)
-        {
-            return false;
-        }
-
-        var table = pdpte & PageEntry.FrameMask;
-        for (var level = 2; ; level--)
-        {
-            var shift = 12 + ((level - 1) * 9);
-            var entryGpa = table + (((linear >> shift) & 0x1FF) * 8);
-            var entry = Read64(entryGpa);
-            if ((entry & PageEntry.Present) == 0)
-            {
-                return false;
-            }
-
-            var large = level == 2 && (entry & PageEntry.Large) != 0;
-            var reserved = PageEntry.ReservedHigh | ReservedNx | (0x7FFUL << 52);
             reserved |= large ? ((1UL << shift) - 1) & ~0x1FFFUL : 0;
             if ((entry & reserved) != 0)
             {

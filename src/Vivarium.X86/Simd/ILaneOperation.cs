@@ -9,36 +9,36 @@ namespace Vivarium.X86;
 /// </summary>
 internal interface ILaneOperation
 {
-    public abstract static bool TryFast<T>(T a, T b, uint mxcsr, out T result, out bool inexact)
+    abstract static bool TryFast<T>(T a, T b, uint mxcsr, out T result, out bool inexact)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Succeeds only when no flag of MXCSR would change.</summary>
-    public abstract static bool TryVector<T>(Vector128<T> a, Vector128<T> b, uint mxcsr, out Vector128<T> result)
+    abstract static bool TryVector<T>(Vector128<T> a, Vector128<T> b, uint mxcsr, out Vector128<T> result)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    public abstract static T Exact<T>(T a, T b, ref FloatStatus status)
+    abstract static T Exact<T>(T a, T b, ref FloatStatus status)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 }
 
 /// <summary>An arithmetic operation as <see cref="RoundedOperation{TArithmetic}"/> needs it.</summary>
 internal interface ILaneArithmetic
 {
-    public abstract static T Apply<T>(T a, T b)
+    abstract static T Apply<T>(T a, T b)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    public abstract static Vector128<T> Apply<T>(Vector128<T> a, Vector128<T> b);
+    abstract static Vector128<T> Apply<T>(Vector128<T> a, Vector128<T> b);
 
     /// <summary>Whether <see cref="IsExact"/> can tell for these operands.</summary>
-    public abstract static bool HasProof<T>(T a, T b)
+    abstract static bool HasProof<T>(T a, T b)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Whether the rounded result, in the middle range, is the exact one.</summary>
-    public abstract static bool IsExact<T>(T a, T b, T result)
+    abstract static bool IsExact<T>(T a, T b, T result)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>Whether a result of zero is exact, not an underflow.</summary>
-    public abstract static bool IsZeroExact<T>(T a, T b)
+    abstract static bool IsZeroExact<T>(T a, T b)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    public abstract static FloatParts Exact(in FloatParts a, in FloatParts b, in FloatFormat format, ref FloatStatus status);
+    abstract static FloatParts Exact(in FloatParts a, in FloatParts b, in FloatFormat format, ref FloatStatus status);
 }

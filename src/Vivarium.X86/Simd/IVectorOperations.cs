@@ -5,23 +5,23 @@ namespace Vivarium.X86;
 /// <summary>A pure operation of two vectors. One-operand operations ignore the first.</summary>
 internal interface IVectorBinary
 {
-    public abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b);
+    abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b);
 }
 
 /// <summary>A pure operation of two vectors and an immediate. One-operand operations ignore the first.</summary>
 internal interface IVectorImmediate
 {
-    public abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate);
+    abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate);
 }
 
 /// <summary>A pure operation of three vectors, the third being XMM0 in legacy encodings.</summary>
 internal interface IVectorTernary
 {
-    public abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, Vector128<byte> c);
+    abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, Vector128<byte> c);
 }
 
 /// <summary>A shift of all lanes by one count, which may exceed the lane's width.</summary>
 internal interface IVectorShift
 {
-    public abstract static Vector128<byte> Apply(Vector128<byte> a, ulong count);
+    abstract static Vector128<byte> Apply(Vector128<byte> a, ulong count);
 }

@@ -6,7 +6,7 @@ namespace Vivarium.X86;
 /// <summary>A conversion of a vector; the former destination is given for those that keep part of it.</summary>
 internal interface IPackedConversion
 {
-    public abstract static Vector128<byte> Convert(Vector128<byte> destination, Vector128<byte> source, uint mxcsr, ref FloatStatus status);
+    abstract static Vector128<byte> Convert(Vector128<byte> destination, Vector128<byte> source, uint mxcsr, ref FloatStatus status);
 }
 
 /// <summary>The packed conversions of SSE and SSE2. Two-element results fill the low half and clear the high one.</summary>
