@@ -169,7 +169,7 @@ public sealed unsafe partial class GuestMemory
     private static ArgumentOutOfRangeException OutOfRam(ulong gpa, int sizeBytes) =>
         new(nameof(gpa), $"{sizeBytes} bytes at guest-physical 0x{gpa:X} are not all in guest memory that allows this access.");
 
-    /// <summary>Prepares the whole pages of a range that is RAM.</summary>
+    /// <summary>Prepares the whole pages of a range that is RAM; those at its beginning that were written before have their memory.</summary>
     private void Populate(ulong gpa, ulong sizeBytes)
     {
         var end = gpa + sizeBytes;
@@ -177,6 +177,11 @@ public sealed unsafe partial class GuestMemory
         {
             var first = (Math.Max(gpa, region.Gpa) + PageMask) & ~PageMask;
             var last = Math.Min(end, region.Gpa + region.SizeBytes) & ~PageMask;
+            while (first < last && (region.Top.States[region.PageOf(first)] & PageState.Writable) != 0)
+            {
+                first += PageSize;
+            }
+
             if (first < last)
             {
                 region.Top.Populate(region.PageOf(first), (nuint)((last - first) / PageSize));

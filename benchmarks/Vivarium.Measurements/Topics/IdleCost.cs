@@ -8,6 +8,7 @@ internal static class IdleCost
 {
     private const double AllowedShare = 0.003;
     private const int Machines = 100;
+    private const int Windows = 3;
     private const ulong MemoryBytes = 128 << 20;
     private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(20);
@@ -26,8 +27,18 @@ internal static class IdleCost
                 await new GuestText(vm.Console).WaitForAsync(LinuxGuest.Prompt, s_patience);
                 await Task.Delay(s_settling);
                 status.Status("Measuring one idle guest");
-                var share = await HostProcess.CoreShareAsync(s_period);
-                report.Add(share <= AllowedShare, "one idle Debian guest, 20 s", $"≤ {AllowedShare:P1} of a core", $"{share:P2}");
+                var shares = new List<double>();
+                var before = vm.Usage[0].Instructions;
+                for (var window = 0; window < Windows; window++)
+                {
+                    shares.Add(await HostProcess.CoreShareAsync(s_period));
+                }
+
+                var perSecond = (vm.Usage[0].Instructions - before) / (Windows * s_period.TotalSeconds);
+                var share = Median.Of(shares);
+                report.Add(
+                    share <= AllowedShare, "one idle Debian guest, 20 s", $"≤ {AllowedShare:P1} of a core",
+                    $"median {share:P2} of {string.Join(", ", shares.Select(each => $"{each:P2}"))}; the guest executes {perSecond / 1000:F0} thousand instructions a second");
                 await vm.SaveAsync(snapshot);
             }
 
@@ -45,7 +56,7 @@ internal static class IdleCost
         for (var i = 0; i < Machines; i++)
         {
             status.Status($"Restoring idle guest {i + 1} of {Machines}");
-            var vm = guest.CreateBuilder(MemoryBytes).WithName("vm").WithScheduler(scheduler).WithTimerService(timers).Build();
+            var vm = guest.CreateBuilder(MemoryBytes).WithName($"idle-{i}").WithScheduler(scheduler).WithTimerService(timers).Build();
             snapshot.Position = 0;
             await vm.RestoreAsync(snapshot);
             await vm.StartAsync();
