@@ -23,7 +23,7 @@ internal sealed unsafe class ModelSpecificRegisters(CpuCore core, IReadOnlyList<
             case MsrIndex.TscAdjust: value = s->TscAdjust; return core.Model.Has(CpuFeature.TscAdjust);
             case MsrIndex.SpecCtrl: value = s->SpecCtrl; return true;
             case MsrIndex.FeatureControl: value = 1; return true;
-            case MsrIndex.BiosSignId: value = 0; return true;
+            case MsrIndex.PlatformId or MsrIndex.BiosSignId: value = 0; return true;
             case MsrIndex.MtrrCap: value = MtrrCap; return true;
             case MsrIndex.ArchCapabilities: value = ArchCapabilities; return true;
             case MsrIndex.SysenterCs: value = s->SysenterCs; return true;

@@ -4,6 +4,7 @@ namespace Vivarium.X86;
 internal static class MsrIndex
 {
     public const uint Tsc = 0x10;
+    public const uint PlatformId = 0x17;
     public const uint FeatureControl = 0x3A;
     public const uint TscAdjust = 0x3B;
     public const uint SpecCtrl = 0x48;

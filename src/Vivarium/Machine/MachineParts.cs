@@ -60,6 +60,7 @@ internal sealed class MachineParts
             Resynchronise();
         }
 
+        BiosDataArea.Write(BootContext, Configuration.Preset == MachinePreset.Pc ? 2 : 1);
         BootContext.Write(BootContext.RsdpGpa, AcpiTables, "ACPI tables");
         if (Loader.Load(BootContext) is { } state)
         {
