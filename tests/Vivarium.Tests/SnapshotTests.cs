@@ -47,8 +47,8 @@ public sealed class SnapshotTests
         var info = await SnapshotInfo.ReadAsync(new MemoryStream(await SaveAsync(vm)));
         Assert.Equal(vm.Configuration, info.Configuration);
         Assert.Contains("uart0", info.Units.Keys);
-        // The image, the ACPI tables, and the page that is not zero.
-        Assert.Equal(3 * 4096, info.MemoryBytes);
+        // The image, the ACPI tables, the BIOS data area and its extension, and the page that is not zero.
+        Assert.Equal(5 * 4096, info.MemoryBytes);
     }
 
     [Fact]
