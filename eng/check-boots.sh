@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Boots the sample guests (cloud, generic and i386 kernels), a multiboot image of our own, and two real images of Debian packages:
-# memtest86+ and grub-invaders. Prints a table: kernel | vCPUs | seconds to shell | MIPS | ok.
+# Boots the sample guests (cloud, generic and i386 kernels), a multiboot image of our own, and real images of Debian packages:
+# memtest86+, Xen and grub-invaders. Prints a table: kernel | vCPUs | seconds to shell | MIPS | ok.
 #   eng/check-boots.sh [--markdown FILE]
 set -euo pipefail
 
@@ -23,5 +23,6 @@ fetch() {
 }
 fetch memtest86+ boot/memtest86+x64.bin
 fetch grub-invaders boot/invaders.exec
+fetch xen-hypervisor-4.17-amd64 boot/xen-4.17-amd64.gz
 
 dotnet run -c Release --project "$root/benchmarks/Vivarium.Measurements" -- boots "$@"

@@ -24,5 +24,11 @@ internal sealed class LinuxGuest
 
     public IBootLoader CreateLoader() => new LinuxBootLoader(_kernel, _initrd, CommandLine);
 
+    /// <summary>Xen, which takes the kernel and the initramfs as modules.</summary>
+    public IBootLoader CreateXenLoader(ReadOnlyMemory<byte> xen) => new MultibootLoader(
+        xen,
+        "xen com1=115200,8n1 console=com1 dom0_mem=384M loglvl=all",
+        [new MultibootModule(_kernel, "vmlinuz console=hvc0 panic=-1"), new MultibootModule(_initrd, "initrd.img")]);
+
     public VirtualMachineBuilder CreateBuilder(ulong memoryBytes) => new VirtualMachineBuilder().WithMemory(memoryBytes).WithBootLoader(CreateLoader());
 }
