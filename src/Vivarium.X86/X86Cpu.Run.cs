@@ -110,7 +110,7 @@ public sealed unsafe partial class X86Cpu
         else
         {
             _state->FlagSystem &= ~Rflags.Rf;
-            left = _interpreter.Execute(left);
+            left = _interpreter.Finder.StopAddresses.Count == 0 ? _engine.Execute(left) : _interpreter.Execute(left);
         }
 
         if (_core.Pending == PendingKind.CodeWrite)
@@ -249,7 +249,11 @@ public sealed unsafe partial class X86Cpu
         {
             while (_invalidated.TryDequeue(out var page))
             {
-                _interpreter.Finder.Cache.Invalidate(page);
+                _interpreter.InvalidateCode(page);
+                if (_engine != _interpreter)
+                {
+                    _engine.InvalidateCode(page);
+                }
             }
         }
 

@@ -52,7 +52,8 @@ public sealed unsafe partial class X86Cpu
         _core.Post((CpuEvents)reader.ReadByte(EventsTag) & SavedEvents);
         _core.Pending = PendingKind.None;
         _resumesAtStop = false;
-        _interpreter.Finder.Cache.Clear();
+        _interpreter.Clear();
+        _engine.Clear();
         _core.FlushTlb();
         _core.UpdateMode();
     }

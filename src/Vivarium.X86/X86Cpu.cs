@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Vivarium.Memory;
 
 namespace Vivarium.X86;
@@ -9,9 +8,11 @@ namespace Vivarium.X86;
 /// </summary>
 public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPageTagHolder, ICodePageListener, IDisposable
 {
+    private readonly VcpuMemory _memory = new();
     private readonly CpuState* _state;
     private readonly CpuCore _core;
     private readonly Interpreter _interpreter;
+    private readonly IExecutionEngine _engine;
     private readonly RevocationParticipant _revocation;
     private readonly TimeStampCounter _tsc;
     private readonly X86CpuOptions _options;
@@ -29,11 +30,9 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
         _options = options;
         Index = options.Index;
 
-        // SAFETY: freed in Dispose; nothing keeps the pointer longer than the objects built here.
-        _state = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
-        *_state = default;
+        _state = _memory.State;
         var unclaimed = new UnclaimedIo();
-        _core = new CpuCore(_state, options.Memory, options.PortIo ?? unclaimed, options.MmioPort ?? unclaimed, options.Model)
+        _core = new CpuCore(_memory, options.Memory, options.PortIo ?? unclaimed, options.MmioPort ?? unclaimed, options.Model)
         {
             FerrChanged = options.FerrChanged,
         };
@@ -49,6 +48,8 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
         _revocation = options.Memory.Revocation.Register(this);
         _core.Revocation = _revocation;
         _interpreter = new Interpreter(_core);
+        _engine = options.Engine?.Create(_memory, _core, _interpreter) ?? _interpreter;
+        _core.Engine = _engine;
         options.Memory.AddCodeListener(this);
         Reset();
     }
@@ -181,7 +182,7 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
     {
         if (_interpreter.Finder.StopAddresses.Add(rip))
         {
-            _interpreter.Finder.Cache.Clear();
+            _interpreter.Clear();
         }
     }
 
@@ -190,7 +191,7 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
     {
         if (_interpreter.Finder.StopAddresses.Remove(rip))
         {
-            _interpreter.Finder.Cache.Clear();
+            _interpreter.Clear();
         }
     }
 
@@ -199,8 +200,12 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
     {
         _options.Memory.RemoveCodeListener(this);
         _options.Memory.Revocation.Unregister(_revocation);
+        if (_engine != _interpreter)
+        {
+            _engine.Dispose();
+        }
+
         _interpreter.Dispose();
-        _core.Dispose();
-        NativeMemory.AlignedFree(_state);
+        _memory.Dispose();
     }
 }

@@ -20,6 +20,9 @@ public sealed record X86CpuOptions
     /// <summary>The CPU model. Default <see cref="CpuModel.Max"/>.</summary>
     public CpuModel Model { get; init; } = CpuModel.Max;
 
+    /// <summary>What executes guest code, shared by the processors of a machine. Default null: the interpreter.</summary>
+    public ExecutionEngineProvider? Engine { get; init; }
+
     /// <summary>Where IN and OUT go. Default: reads give all ones, writes are dropped.</summary>
     public IPortIo? PortIo { get; init; }
 

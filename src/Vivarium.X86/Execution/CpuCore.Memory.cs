@@ -11,10 +11,11 @@ internal sealed unsafe partial class CpuCore
         where T : unmanaged
     {
         var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
-        if ((linear ^ entry->ReadTag) <= (ulong)(4096 - sizeof(T)))
+        var offset = linear ^ entry->ReadTag;
+        if (offset <= (ulong)(4096 - sizeof(T)))
         {
             // SAFETY: the tag matched, so the page is mapped for reading and the access ends within it.
-            value = Width<T>.Read((byte*)((nint)linear + entry->Addend));
+            value = Width<T>.Read((byte*)entry->Page + offset);
             return true;
         }
 
@@ -27,10 +28,11 @@ internal sealed unsafe partial class CpuCore
         where T : unmanaged
     {
         var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
-        if ((linear ^ entry->WriteTag) <= (ulong)(4096 - sizeof(T)))
+        var offset = linear ^ entry->WriteTag;
+        if (offset <= (ulong)(4096 - sizeof(T)))
         {
             // SAFETY: the tag matched, so the page is mapped for writing and the access ends within it.
-            Width<T>.Write((byte*)((nint)linear + entry->Addend), value);
+            Width<T>.Write((byte*)entry->Page + offset, value);
             return true;
         }
 
@@ -70,7 +72,8 @@ internal sealed unsafe partial class CpuCore
     public byte* CachedRead(ulong linear, int sizeBytes)
     {
         var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
-        return (linear ^ entry->ReadTag) <= (ulong)(4096 - sizeBytes) ? (byte*)((nint)linear + entry->Addend) : null;
+        var offset = linear ^ entry->ReadTag;
+        return offset <= (ulong)(4096 - sizeBytes) ? (byte*)entry->Page + offset : null;
     }
 
     /// <summary>Host address of <paramref name="sizeBytes"/> writable bytes within one page, or null where only the slow path serves. No fault is recorded.</summary>
@@ -78,7 +81,8 @@ internal sealed unsafe partial class CpuCore
     public byte* CachedWrite(ulong linear, int sizeBytes)
     {
         var entry = _tlb + ((linear >> 12) & (Tlb.EntryCount - 1));
-        return (linear ^ entry->WriteTag) <= (ulong)(4096 - sizeBytes) ? (byte*)((nint)linear + entry->Addend) : null;
+        var offset = linear ^ entry->WriteTag;
+        return offset <= (ulong)(4096 - sizeBytes) ? (byte*)entry->Page + offset : null;
     }
 
     /// <summary>Reads bytes with the rights of the current mode; all or nothing.</summary>

@@ -106,11 +106,10 @@ internal sealed unsafe partial class CpuCore
     {
         var linearPage = linear & ~0xFFFUL;
         var entry = Tlb.FillSlot(mode, linear, result.Global, result.PageShift);
-        var addend = (nint)page - (nint)linearPage;
-        if (entry->Addend != addend)
+        if (entry->Page != (nint)page)
         {
             entry->ReadTag = entry->WriteTag = Tlb.InvalidTag((int)(linear >> 12) & (Tlb.EntryCount - 1));
-            entry->Addend = addend;
+            entry->Page = (nint)page;
         }
 
         if (result.Readable)

@@ -7,13 +7,13 @@ namespace Vivarium.X86;
 /// What instruction handlers see of the processor: its state, its operands in memory, and a way to raise a fault. A handler returns true
 /// when the instruction completed, false after a fault; on false it must not have changed any state but the progress of a string instruction.
 /// </summary>
-internal sealed unsafe partial class CpuCore : IDisposable
+internal sealed unsafe partial class CpuCore
 {
     public readonly CpuState* State;
     public readonly GuestMemory Memory;
     public readonly IPortIo PortIo;
     public readonly IMmioPort MmioPort;
-    public readonly Tlb Tlb = new();
+    public readonly Tlb Tlb;
     public readonly PageWalker Walker;
     public readonly CpuModel Model;
 
@@ -22,14 +22,15 @@ internal sealed unsafe partial class CpuCore : IDisposable
     private MmuMode _mode;
     private volatile int _events;
 
-    public CpuCore(CpuState* state, GuestMemory memory, IPortIo portIo, IMmioPort mmioPort, CpuModel model)
+    public CpuCore(VcpuMemory vcpu, GuestMemory memory, IPortIo portIo, IMmioPort mmioPort, CpuModel model)
     {
-        State = state;
+        State = vcpu.State;
+        Tlb = new Tlb(vcpu.TlbEntries);
         Memory = memory;
         PortIo = portIo;
         MmioPort = mmioPort;
         Model = model;
-        Walker = new PageWalker(state, memory, model.Has(CpuFeature.Page1Gb));
+        Walker = new PageWalker(State, memory, model.Has(CpuFeature.Page1Gb));
         _tlb = Tlb.ForMode(MmuMode.Supervisor);
     }
 
@@ -82,16 +83,24 @@ internal sealed unsafe partial class CpuCore : IDisposable
     /// <summary>Bumped whenever translations for fetching may have changed.</summary>
     public uint FetchGeneration { get; private set; } = 1;
 
+    /// <summary>Told of posted events, so that it leaves emitted code soon.</summary>
+    public IExecutionEngine? Engine { get; set; }
+
+    /// <summary>The TLB that data accesses use now.</summary>
+    public MmuMode Mode => _mode;
+
     /// <summary>Posts events. Any thread.</summary>
-    public void Post(CpuEvents events) => Interlocked.Or(ref _events, (int)events);
+    public void Post(CpuEvents events)
+    {
+        Interlocked.Or(ref _events, (int)events);
+        Engine?.Interrupt();
+    }
 
     /// <summary>Takes all posted events.</summary>
     public CpuEvents TakeEvents() => (CpuEvents)Interlocked.Exchange(ref _events, 0);
 
     /// <summary>Forgets signals from before a reset or restore; what concerns caches stays.</summary>
     public void ClearSignals() => Interlocked.And(ref _events, (int)(CpuEvents.Poll | CpuEvents.CodeInvalidated | CpuEvents.Stop));
-
-    public void Dispose() => Tlb.Dispose();
 
     /// <summary>Records a fault for the current instruction. Always false, so that handlers can return it.</summary>
     public bool Raise(ExceptionVector vector, uint errorCode = 0)

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Vivarium.X86;
 
 /// <summary>Executes decoded blocks: a dense switch over decoded operations, chained without leaving the method.</summary>
-internal sealed unsafe partial class Interpreter : IDisposable
+internal sealed unsafe partial class Interpreter : IExecutionEngine
 {
     private const int JumpCacheSize = 4096;
 
@@ -22,10 +22,7 @@ internal sealed unsafe partial class Interpreter : IDisposable
 
     public BlockFinder Finder { get; }
 
-    /// <summary>
-    /// Runs from RIP until the budget is used up, an event is posted, an instruction did not complete (see <see cref="CpuCore.Pending"/>), or
-    /// one that may change mode or flow ended. At least one block runs. Returns the budget that is left.
-    /// </summary>
+    /// <inheritdoc/>
     public long Execute(long budget)
     {
         Finder.Refresh();
@@ -47,6 +44,18 @@ internal sealed unsafe partial class Interpreter : IDisposable
         var left = Execute(block, 0);
         _core.RunsAlone = false;
         return budget + left;
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateCode(ulong pageGpa) => Finder.Cache.Invalidate(pageGpa);
+
+    /// <inheritdoc/>
+    public void Clear() => Finder.Cache.Clear();
+
+    /// <inheritdoc/>
+    public void Interrupt()
+    {
+        // It asks the core before each block.
     }
 
     public void Dispose() => Finder.Dispose();

@@ -1,12 +1,13 @@
-using System.Runtime.InteropServices;
-
 namespace Vivarium.X86;
 
 /// <summary>Software TLB for data: direct-mapped, one set of entries per <see cref="MmuMode"/>, in native memory.</summary>
-internal sealed unsafe class Tlb : IDisposable
+internal sealed unsafe class Tlb
 {
     public const int EntryCount = 1024;
     private const int ModeCount = 4;
+
+    /// <summary>Bytes of all entries.</summary>
+    public static int SizeBytes => EntryCount * ModeCount * sizeof(TlbEntry);
 
     /// <summary>Fills since the last flush that are remembered one by one; beyond it a flush sweeps everything.</summary>
     private const int MaxRemembered = 512;
@@ -19,10 +20,10 @@ internal sealed unsafe class Tlb : IDisposable
     private readonly ulong[] _largePages = new ulong[4];
     private bool _hasLargePages;
 
-    public Tlb()
+    /// <summary>Takes room for <see cref="SizeBytes"/>, which must outlive it. Indices below are masked or come from FillSlot.</summary>
+    public Tlb(TlbEntry* entries)
     {
-        // SAFETY: freed in Dispose; indices below are masked or come from FillSlot.
-        _entries = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(EntryCount * ModeCount * sizeof(TlbEntry)), 64);
+        _entries = entries;
         Sweep(keepGlobal: false);
     }
 
@@ -112,8 +113,6 @@ internal sealed unsafe class Tlb : IDisposable
             Invalidate((mode * EntryCount) + index);
         }
     }
-
-    public void Dispose() => NativeMemory.AlignedFree(_entries);
 
     private static int HashOf(ulong linear, int pageShift) => (int)(((linear >> pageShift) * 0x9E3779B97F4A7C15) >> 56) ^ pageShift;
 

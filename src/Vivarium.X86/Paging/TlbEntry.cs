@@ -12,8 +12,8 @@ internal struct TlbEntry
     public ulong ReadTag;
     public ulong WriteTag;
 
-    /// <summary>Host address minus linear address.</summary>
-    public nint Addend;
+    /// <summary>Host address of the page.</summary>
+    public nint Page;
 
     /// <summary>1 for a global page.</summary>
     public ulong Global;

@@ -6,18 +6,17 @@ namespace Vivarium.X86.Tests;
 /// <summary>A processor of ours that runs one lowered instruction on the same kind of state as <see cref="NativeRunner"/>.</summary>
 internal sealed unsafe class EmulatedMachine : IDisposable
 {
+    private readonly VcpuMemory _vcpu = new();
     private readonly DecodedOp* _op = (DecodedOp*)NativeMemory.AlignedAlloc((nuint)sizeof(DecodedOp), 64);
 
     public EmulatedMachine()
     {
-        State = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
-        NativeMemory.Clear(State, (nuint)sizeof(CpuState));
         State->Cr0 = 0x31;
         State->Cr4 = 0x600;
-        Core = new CpuCore(State, new Memory.GuestMemory(), new UnclaimedIo(), new UnclaimedIo(), CpuModel.Max);
+        Core = new CpuCore(_vcpu, new Memory.GuestMemory(), new UnclaimedIo(), new UnclaimedIo(), CpuModel.Max);
     }
 
-    public CpuState* State { get; }
+    public CpuState* State => _vcpu.State;
 
     public CpuCore Core { get; }
 
@@ -59,7 +58,7 @@ internal sealed unsafe class EmulatedMachine : IDisposable
 
     public void Dispose()
     {
-        NativeMemory.AlignedFree(State);
+        _vcpu.Dispose();
         NativeMemory.AlignedFree(_op);
     }
 }

