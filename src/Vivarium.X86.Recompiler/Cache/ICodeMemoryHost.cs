@@ -1,0 +1,13 @@
+namespace Vivarium.X86;
+
+/// <summary>What the code cache asks of the host's virtual memory. Any thread.</summary>
+internal unsafe interface ICodeMemoryHost
+{
+    /// <summary>Maps one zeroed memory object twice: to write, and to execute. Pages cost nothing until they are touched.</summary>
+    /// <exception cref="OutOfMemoryException">The host refused.</exception>
+    /// <exception cref="PlatformNotSupportedException">This host has no such mapping.</exception>
+    void Map(nuint sizeBytes, out byte* writable, out byte* executable);
+
+    /// <summary>Unmaps one of the two views.</summary>
+    void Unmap(byte* view, nuint sizeBytes);
+}
