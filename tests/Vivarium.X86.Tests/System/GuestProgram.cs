@@ -35,20 +35,22 @@ internal sealed class GuestProgram : IDisposable
     public const ushort Free = 0x60;
 
     private readonly int _bits;
+    private readonly ExecutionEngineProvider? _engine;
     private bool _isHalted;
 
-    private GuestProgram(int bits, CpuModel? model, GuestMemory? shared, int index)
+    private GuestProgram(int bits, CpuModel? model, GuestProgram? first, int index)
     {
         _bits = bits;
-        Memory = shared ?? new GuestMemory();
-        OwnsMemory = shared is null;
+        Memory = first?.Memory ?? new GuestMemory();
+        OwnsMemory = first is null;
+        _engine = first is null ? GuestEngine.Create(Memory) : first._engine;
         if (OwnsMemory)
         {
             Memory.AddRam(0, MemoryBytes);
         }
 
         Apic = new FakeApic { ApicId = (uint)index };
-        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2 }) { LocalApic = Apic };
+        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2, Engine = _engine }) { LocalApic = Apic };
         Cpu[X86Register.Rsp] = StackTop - ((ulong)index * 0x1000);
         Cpu[X86Register.Rip] = CodeBase;
     }
@@ -113,7 +115,7 @@ internal sealed class GuestProgram : IDisposable
     /// <summary>A second processor on the memory of a 64-bit program, with code of its own at <paramref name="at"/>.</summary>
     public GuestProgram AddProcessor(Action<Assembler> code, ulong at)
     {
-        var program = new GuestProgram(64, Cpu.Model, Memory, 1);
+        var program = new GuestProgram(64, Cpu.Model, this, 1);
         program.SetUpLong();
         program[X86Register.Rip] = at;
         program.Load(code, at, at);
@@ -193,6 +195,7 @@ internal sealed class GuestProgram : IDisposable
         Cpu.Dispose();
         if (OwnsMemory)
         {
+            _engine?.Dispose();
             Memory.Dispose();
         }
     }
