@@ -5,7 +5,7 @@ namespace Vivarium.X86.Tests;
 
 /// <summary>
 /// A small guest: 4 MiB of memory with a GDT, an IDT whose handlers halt, a TSS and identity-mapped page tables, in real, 32-bit or 64-bit mode
-/// at CPL 0 with interrupts off. A program ends at its own HLT, or in the handler of what it raised, and <see cref="Run"/> tells which.
+/// at CPL 0 with interrupts off, on the engine of <see cref="TestEngine"/>. A program ends at its own HLT, or in the handler of what it raised, and <see cref="Run"/> tells which.
 /// </summary>
 internal sealed class GuestProgram : IDisposable
 {
@@ -35,20 +35,23 @@ internal sealed class GuestProgram : IDisposable
     public const ushort Free = 0x60;
 
     private readonly int _bits;
+    private readonly ExecutionEngineProvider? _engine;
     private bool _isHalted;
 
-    private GuestProgram(int bits, CpuModel? model, GuestMemory? shared, int index)
+    private GuestProgram(int bits, CpuModel? model, GuestProgram? first, int index)
     {
         _bits = bits;
-        Memory = shared ?? new GuestMemory();
-        OwnsMemory = shared is null;
+        Memory = first?.Memory ?? new GuestMemory();
+        OwnsMemory = first is null;
         if (OwnsMemory)
         {
             Memory.AddRam(0, MemoryBytes);
         }
 
+        _engine = first is null ? TestEngine.Create(Memory) : first._engine;
+
         Apic = new FakeApic { ApicId = (uint)index };
-        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2 }) { LocalApic = Apic };
+        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Engine = _engine, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2 }) { LocalApic = Apic };
         Cpu[X86Register.Rsp] = StackTop - ((ulong)index * 0x1000);
         Cpu[X86Register.Rip] = CodeBase;
     }
@@ -113,7 +116,7 @@ internal sealed class GuestProgram : IDisposable
     /// <summary>A second processor on the memory of a 64-bit program, with code of its own at <paramref name="at"/>.</summary>
     public GuestProgram AddProcessor(Action<Assembler> code, ulong at)
     {
-        var program = new GuestProgram(64, Cpu.Model, Memory, 1);
+        var program = new GuestProgram(64, Cpu.Model, this, 1);
         program.SetUpLong();
         program[X86Register.Rip] = at;
         program.Load(code, at, at);
@@ -193,6 +196,7 @@ internal sealed class GuestProgram : IDisposable
         Cpu.Dispose();
         if (OwnsMemory)
         {
+            _engine?.Dispose();
             Memory.Dispose();
         }
     }
