@@ -103,9 +103,10 @@ internal sealed partial class CaseGenerator
 
     private void AddSpecialInteger()
     {
-        switch (_random.Next(3))
+        switch (_random.Next(12))
         {
-            case 0: AddScan(); break;
+            case 0 when _random.Next(4) == 0: Add(Instruction.Create(_random.Next(2) == 0 ? Code.Ud2 : Code.Int3)); break;
+            case < 4: AddScan(); break;
             default: AddDoubleShift(); break;
         }
     }

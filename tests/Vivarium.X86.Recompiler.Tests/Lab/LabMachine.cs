@@ -133,6 +133,15 @@ internal sealed unsafe class LabMachine : IDisposable
     {
         state = *State;
         state.FlagSystem = LazyFlags.GetAll(State) & ~undefinedFlags;
+        fixed (SegmentRegister* segments = &state.Es)
+        {
+            // The bytes behind the selector pad.
+            for (var i = 0; i <= (int)X86Segment.Tr; i++)
+            {
+                ((ulong*)(segments + i))[2] &= 0xFFFF;
+            }
+        }
+
         state.Zero = state.RipPage = state.Far = state.Scratch = state.FlagResult = state.FlagAux = 0;
     }
 }

@@ -12,21 +12,21 @@ public sealed class LabSelfTests
     {
         using var machine = new LabMachine(static _ => null);
         var ends = new Dictionary<int, int>();
-        var (halted, discarded, instructions) = (0, 0, 0L);
+        var (completed, discarded, instructions) = (0, 0, 0L);
         for (var seed = 1; seed <= Cases; seed++)
         {
             var made = CaseGenerator.Create(seed);
             machine.Run(made.Program!, made.State);
             var vector = End(machine);
             ends[vector] = ends.GetValueOrDefault(vector) + 1;
-            halted += vector < 0 ? 1 : 0;
+            completed += IsCompleted(machine, made, vector) ? 1 : 0;
             discarded += machine.Exit.Reason == VcpuExitReason.Budget || !made.Program!.IsIntact(machine) ? 1 : 0;
             instructions += machine.Exit.Reason == VcpuExitReason.Budget ? 0 : machine.Exit.Instructions;
         }
 
-        var seen = $"{halted} completed, {discarded} discarded, {instructions} instructions; {string.Join(' ', ends.OrderBy(end => end.Key).Select(end => $"{end.Key}:{end.Value}"))}";
+        var seen = $"{completed} completed, {discarded} discarded, {instructions} instructions; {string.Join(' ', ends.OrderBy(end => end.Key).Select(end => $"{end.Key}:{end.Value}"))}";
         TestContext.Current.TestOutputHelper?.WriteLine(seen);
-        Assert.True(halted > Cases / 3, seen);
+        Assert.True(completed > Cases / 3, seen);
         Assert.True(discarded < Cases / 20, seen);
         Assert.All((int[])[0, 1, 6, 8, 13, 14, 16, 17, 19], vector => Assert.True(ends.ContainsKey(vector), seen));
     }
@@ -70,6 +70,14 @@ public sealed class LabSelfTests
     }
 
     private static unsafe int End(LabMachine machine) => machine.Exit.Reason == VcpuExitReason.Halted ? LabKernel.VectorOf(machine.State->Rip) : -2;
+
+    /// <summary>Whether the program came to its HLT, which halts the kernel and is a fault for a user.</summary>
+    private static unsafe bool IsCompleted(LabMachine machine, LabCase made, int vector)
+    {
+        var size = made.Mode.Bits() / 8;
+        var frame = vector == (int)ExceptionVector.GeneralProtection ? machine.At(machine.State->Gpr[4] + (ulong)size, made.Mode) : [];
+        return vector == -1 || (frame.Length >= size && (size == 8 ? BitConverter.ToUInt64(frame) : BitConverter.ToUInt32(frame)) == made.Program!.Instructions[^1].IP);
+    }
 
     /// <summary>An interpreter that forgets the carry when a program leaves RBX negative.</summary>
     private sealed unsafe class WrongProvider : ExecutionEngineProvider
