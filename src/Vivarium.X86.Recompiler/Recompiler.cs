@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Vivarium.Memory;
 
 namespace Vivarium.X86;
 
@@ -9,18 +8,23 @@ namespace Vivarium.X86;
 /// </summary>
 public sealed class Recompiler : ExecutionEngineProvider
 {
-    private readonly GuestMemory _memory;
-    private readonly RecompilerOptions _options;
+    private readonly CodeCache _cache;
 
     /// <summary>Takes executable memory for the code cache.</summary>
     /// <exception cref="PlatformNotSupportedException">The host is not x64; see <see cref="IsSupported"/>.</exception>
     /// <exception cref="OutOfMemoryException">The host refused executable memory.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number in <paramref name="options"/> is out of its range.</exception>
-    public Recompiler(GuestMemory memory, RecompilerOptions? options = null)
+    public Recompiler(RecompilerOptions? options = null)
     {
-        ArgumentNullException.ThrowIfNull(memory);
-        _memory = memory;
-        _options = options ?? new RecompilerOptions();
+        options ??= new RecompilerOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.CodeCacheBytes, 1 << 20);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CodeCacheBytes, 1 << 30);
+        if (!IsSupported)
+        {
+            throw new PlatformNotSupportedException("The recompiler emits code for x64 hosts only: choose the interpreter on this one.");
+        }
+
+        _cache = new CodeCache(options.CodeCacheBytes);
     }
 
     /// <summary>Whether this host's processor can run what a recompiler emits. It may still refuse executable memory.</summary>
@@ -30,9 +34,8 @@ public sealed class Recompiler : ExecutionEngineProvider
     public override string Name => "recompiler";
 
     /// <inheritdoc/>
-    public override void Dispose()
-    {
-    }
+    public override void Dispose() => _cache.Dispose();
 
-    internal override IExecutionEngine Create(VcpuMemory memory, CpuCore core, Interpreter interpreter) => interpreter;
+    internal override IExecutionEngine Create(VcpuMemory memory, CpuCore core, Interpreter interpreter) =>
+        new RecompilerEngine(_cache, memory, core, interpreter);
 }

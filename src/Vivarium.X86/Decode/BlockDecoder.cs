@@ -32,9 +32,10 @@ internal sealed unsafe class BlockDecoder
     /// <summary>
     /// Decodes up to <paramref name="maxInstructions"/> instructions from <paramref name="code"/>, which starts at offset
     /// <paramref name="pageOffset"/> of a page, into <paramref name="ops"/> and closes them. The bytes may run on into the next page by up to
-    /// 15. Returns the number of instructions: 0 if the first one is cut off.
+    /// 15. Returns the number of instructions: 0 if the first one is cut off. What Iced decoded goes to <paramref name="instructions"/> if it
+    /// has room.
     /// </summary>
-    public int Decode(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes)
+    public int Decode(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes, Span<Instruction> instructions = default)
     {
         var decoder = (mode & DecodeMode.Code64) != 0 ? _decoder64 : (mode & DecodeMode.Code32) != 0 ? _decoder32 : _decoder16;
         _bytes.Set(code);
@@ -63,6 +64,10 @@ internal sealed unsafe class BlockDecoder
             }
 
             FastOperations.Apply(mode, op);
+            if (!instructions.IsEmpty)
+            {
+                instructions[count] = instruction;
+            }
 
             lengthBytes += instruction.Length;
             count++;

@@ -29,7 +29,6 @@ internal static unsafe class FastOperations
         }
 
         op->Code = code;
-        op->Target = 0;
     }
 
     private static Dictionary<nint, OpCode> Build()

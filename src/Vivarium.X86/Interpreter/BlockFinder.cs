@@ -99,6 +99,42 @@ internal sealed unsafe class BlockFinder : IDisposable
         return block;
     }
 
+    /// <summary>Starts a new context: nothing that was found before holds.</summary>
+    public void NewContext() => Context += 1UL << 16;
+
+    /// <summary>Where the code at RIP is; false with a fault recorded.</summary>
+    public bool TryLocate(ulong rip, out ulong gpa)
+    {
+        gpa = 0;
+        return TryLinear(rip, out var linear) && TryFetch(linear, out gpa);
+    }
+
+    /// <summary>
+    /// Decodes what a recompiler translates, marked as code. False if that cannot be kept: it is not memory, or its first instruction runs
+    /// into the next page.
+    /// </summary>
+    public bool TryDecodeRun(ulong gpa, DecodedRun run)
+    {
+        var offset = (int)(gpa & 0xFFF);
+        int count;
+        int length;
+        do
+        {
+            var page = _core.Memory.GetReadPage(gpa);
+            if (page == null)
+            {
+                return false;
+            }
+
+            // SAFETY: as in Decode.
+            count = _decoder.Decode(new ReadOnlySpan<byte>(page + offset, 4096 - offset), offset, Mode, BlockDecoder.MaxInstructions, run.Ops, out length, run.Instructions);
+        }
+        while (count != 0 && !TryClaim(gpa, length));
+
+        run.Set(gpa, count, _decoder.Code[..length]);
+        return count != 0;
+    }
+
     /// <summary>The single instruction at RIP, decoded afresh and not kept; null with a fault recorded. Valid until the next call.</summary>
     public Block* FindAlone(ulong rip) => TryLinear(rip, out var linear) && TryFetch(linear, out var gpa) ? Decode(linear, gpa, 1, cached: false) : null;
 

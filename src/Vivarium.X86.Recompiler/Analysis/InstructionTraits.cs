@@ -1,0 +1,54 @@
+using Iced.Intel;
+
+namespace Vivarium.X86;
+
+/// <summary>What is true of every instruction of one <see cref="Code"/>: where its operands are encoded and which of them it reads and writes.</summary>
+internal sealed class InstructionTraits
+{
+    private const int MaxOperands = 5;
+    private readonly OperandPlace[] _places = new OperandPlace[MaxOperands];
+    private readonly bool[] _reads = new bool[MaxOperands];
+    private readonly bool[] _writes = new bool[MaxOperands];
+
+    private InstructionTraits(in Instruction instruction, InstructionInfoFactory factory)
+    {
+        var info = factory.GetInfo(instruction, InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage);
+        var encoding = instruction.OpCode;
+        for (var i = 0; i < encoding.OpCount; i++)
+        {
+            _places[i] = PlaceOf(encoding.GetOpKind(i));
+            var access = info.GetOpAccess(i);
+            _reads[i] = access is OpAccess.Read or OpAccess.CondRead or OpAccess.ReadWrite or OpAccess.ReadCondWrite or OpAccess.CondWrite;
+            _writes[i] = access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite;
+        }
+    }
+
+    public OperandPlace Place(int operand) => _places[operand];
+
+    public bool Reads(int operand) => _reads[operand];
+
+    public bool Writes(int operand) => _writes[operand];
+
+    private static OperandPlace PlaceOf(OpCodeOperandKind kind) => kind switch
+    {
+        OpCodeOperandKind.r8_reg or OpCodeOperandKind.r16_reg or OpCodeOperandKind.r16_reg_mem or OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_reg_mem
+            or OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_reg_mem or OpCodeOperandKind.xmm_reg or OpCodeOperandKind.ymm_reg
+            or OpCodeOperandKind.mm_reg => OperandPlace.Reg,
+        OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r32_or_mem or OpCodeOperandKind.r64_or_mem
+            or OpCodeOperandKind.r32_or_mem_mpx or OpCodeOperandKind.r64_or_mem_mpx or OpCodeOperandKind.r16_rm or OpCodeOperandKind.r32_rm
+            or OpCodeOperandKind.r64_rm or OpCodeOperandKind.xmm_rm or OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.ymm_rm
+            or OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.mm_rm or OpCodeOperandKind.mm_or_mem => OperandPlace.Rm,
+        OpCodeOperandKind.r32_vvvv or OpCodeOperandKind.r64_vvvv or OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.ymm_vvvv => OperandPlace.Vvvv,
+        OpCodeOperandKind.r8_opcode or OpCodeOperandKind.r16_opcode or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.r64_opcode => OperandPlace.Opcode,
+        _ => OperandPlace.None,
+    };
+
+    /// <summary>Traits by code, made when a code is first met. One thread at a time.</summary>
+    internal sealed class Table
+    {
+        private readonly InstructionTraits?[] _byCode = new InstructionTraits?[Enum.GetValues<Code>().Length];
+        private readonly InstructionInfoFactory _factory = new();
+
+        public InstructionTraits Of(in Instruction instruction) => _byCode[(int)instruction.Code] ??= new InstructionTraits(instruction, _factory);
+    }
+}

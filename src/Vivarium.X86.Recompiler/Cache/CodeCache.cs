@@ -1,0 +1,143 @@
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86;
+
+/// <summary>
+/// What was translated for one machine: code, and what the interpreter needs where it takes over. Everything is under <see cref="Gate"/> but
+/// running the code and reading records of running code. When it is full it is emptied as a whole, with every vCPU at a boundary.
+/// </summary>
+internal sealed unsafe class CodeCache : IDisposable
+{
+    /// <summary>Code of a block never needs more; asked for before a translation.</summary>
+    public const int MaxBlockBytes = 96 * 1024;
+
+    private readonly CodeMemory _memory;
+    private readonly OpRecord* _records;
+    private readonly Edge* _edges;
+    private readonly int _recordCapacity;
+    private readonly int _edgeCapacity;
+    private readonly Dictionary<ulong, TranslatedBlock> _blocks = [];
+    private readonly Dictionary<ulong, List<ulong>> _pages = [];
+    private readonly int _firstByte;
+    private int _used;
+    private int _recordCount;
+    private int _edgeCount;
+
+    public CodeCache(int sizeBytes)
+    {
+        _memory = new CodeMemory(sizeBytes);
+
+        // SAFETY: freed in Dispose; the host gives memory for the pages that are touched.
+        _recordCapacity = sizeBytes / 48;
+        _edgeCapacity = sizeBytes / 96;
+        _records = (OpRecord*)NativeMemory.Alloc((nuint)_recordCapacity, (nuint)sizeof(OpRecord));
+        _edges = (Edge*)NativeMemory.Alloc((nuint)_edgeCapacity, (nuint)sizeof(Edge));
+        var assembler = new X64Assembler();
+        assembler.Begin(_memory.Writable, _memory.Writable + sizeBytes);
+        Thunks = new Thunks(assembler);
+        _firstByte = _used = (int)(assembler.Position - _memory.Writable);
+    }
+
+    /// <summary>Held while the cache is looked at or changed. A vCPU parks while it waits for it.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>Entry, exit and callbacks, at the start of the cache.</summary>
+    public Thunks Thunks { get; }
+
+    /// <summary>Counts how often the cache was emptied.</summary>
+    public int Generation { get; private set; }
+
+    /// <summary>Bytes of code.</summary>
+    public int UsedBytes => _used;
+
+    public int BlockCount => _blocks.Count;
+
+    /// <summary>Guest instructions that have a record, for reports.</summary>
+    public int RecordCount => _recordCount;
+
+    /// <summary>Whether another block fits for sure.</summary>
+    public bool HasRoom => _memory.SizeBytes - _used > MaxBlockBytes
+        && _recordCapacity - _recordCount > BlockDecoder.MaxInstructions
+        && _edgeCapacity - _edgeCount > BlockDecoder.MaxInstructions + 1;
+
+    /// <summary>Where the next block is written.</summary>
+    public byte* Next => _memory.Writable + _used;
+
+    public byte* End => _memory.Writable + _memory.SizeBytes;
+
+    public OpRecord* Record(int index) => _records + index;
+
+    public Edge* EdgeAt(int index) => _edges + index;
+
+    /// <summary>Where code in the writable view runs.</summary>
+    public nint ExecutableOf(byte* writable) => (nint)(_memory.Executable + (writable - _memory.Writable));
+
+    /// <summary>Where running code is written.</summary>
+    public byte* WritableOf(nint executable) => _memory.Writable + (executable - (nint)_memory.Executable);
+
+    /// <summary>Takes a record.</summary>
+    public int AddRecord(in OpRecord record)
+    {
+        _records[_recordCount] = record;
+        return _recordCount++;
+    }
+
+    /// <summary>Takes an edge; the jump's place is filled in by the caller.</summary>
+    public int AddEdge(int pageOffset)
+    {
+        _edges[_edgeCount] = new Edge { PageOffset = (ushort)pageOffset };
+        return _edgeCount++;
+    }
+
+    public TranslatedBlock? Find(ulong gpa, TranslationMode mode) => _blocks.GetValueOrDefault(KeyOf(gpa, mode));
+
+    /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
+    public TranslatedBlock Add(ulong gpa, TranslationMode mode, byte* entry, byte* end)
+    {
+        var block = new TranslatedBlock(gpa, ExecutableOf(entry));
+        _used = (int)(end - _memory.Writable);
+        var key = KeyOf(gpa, mode);
+        _blocks[key] = block;
+        ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, gpa >> 12, out _);
+        (keys ??= []).Add(key);
+        return block;
+    }
+
+    /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
+    public void Invalidate(ulong pageGpa)
+    {
+        if (_pages.Remove(pageGpa >> 12, out var keys))
+        {
+            foreach (var key in keys)
+            {
+                _blocks.Remove(key);
+            }
+        }
+    }
+
+    /// <summary>Forgets every block, but leaves their code for whoever runs it.</summary>
+    public void Forget()
+    {
+        _blocks.Clear();
+        _pages.Clear();
+    }
+
+    /// <summary>Forgets everything and reuses the room. Every vCPU must be at a boundary or parked.</summary>
+    public void Empty()
+    {
+        Generation++;
+        Forget();
+        _used = _firstByte;
+        _recordCount = 0;
+        _edgeCount = 0;
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.Free(_records);
+        NativeMemory.Free(_edges);
+        _memory.Dispose();
+    }
+
+    private static ulong KeyOf(ulong gpa, TranslationMode mode) => gpa ^ ((ulong)mode << 52);
+}

@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86;
+
+/// <summary>What emitted code and its callers share, in the bytes before the <see cref="CpuState"/>, so that displacements fit 8 bits.</summary>
+[StructLayout(LayoutKind.Explicit, Size = VcpuMemory.EngineFieldsBytes)]
+internal struct EngineFields
+{
+    // Offsets from the state, as emitted code has them.
+    public const int CounterOffset = -8;
+    public const int HostFlagsOffset = -16;
+    public const int HostStackOffset = -24;
+    public const int InterpretOffset = -32;
+    public const int ContextOffset = -40;
+    public const int VectorsLiveOffset = -44;
+    public const int HostMxcsrOffset = -48;
+    public const int WorkMxcsrOffset = -52;
+    public const int EngineHandleOffset = -64;
+    public const int ValueOffset = -72;
+    public const int HostAddressOffset = -80;
+
+    /// <summary>A host address that waits for the next step of its instruction.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + HostAddressOffset)]
+    public nint HostAddress;
+
+    /// <summary>A value that waits for the next step of its instruction.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + ValueOffset)]
+    public ulong Value;
+
+    /// <summary>The engine's GC handle.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + EngineHandleOffset)]
+    public nint EngineHandle;
+
+    /// <summary>A place to move MXCSR through.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + WorkMxcsrOffset)]
+    public uint WorkMxcsr;
+
+    /// <summary>.NET's own MXCSR.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + HostMxcsrOffset)]
+    public uint HostMxcsr;
+
+    /// <summary>1 while the guest's vector registers and MXCSR are in the host's.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + VectorsLiveOffset)]
+    public uint VectorsLive;
+
+    /// <summary>What the jump cache compares besides RIP.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + ContextOffset)]
+    public ulong Context;
+
+    /// <summary>The callback that interprets instructions.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + InterpretOffset)]
+    public nint Interpret;
+
+    /// <summary>RSP at the entry to emitted code.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + HostStackOffset)]
+    public nint HostStack;
+
+    /// <summary>The six arithmetic flags as LAHF and SETO give them: OF in byte 0, AH in byte 1.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + HostFlagsOffset)]
+    public ushort HostFlags;
+
+    /// <summary>
+    /// Instructions that may still run. Another thread flips the sign bit to have the code leave; that may get lost, so slices are short.
+    /// </summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + CounterOffset)]
+    public long Counter;
+}

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86;
+
+/// <summary>An instruction that emitted code may hand to the interpreter, and what is known at that point.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct OpRecord
+{
+    public DecodedOp Op;
+
+    /// <summary>How to find the arithmetic flags before the instruction.</summary>
+    public FlagRecovery Flags;
+
+    /// <summary>Instructions of its block before it.</summary>
+    public ushort IndexInBlock;
+
+    /// <summary>Iced's code, for reports.</summary>
+    public ushort IcedCode;
+
+    /// <summary>How many records, from this on, run in a row: an access that is checked for others stands for them too.</summary>
+    public byte GroupLength;
+
+    public OpRecordFlags Properties;
+
+    /// <summary>How often the interpreter ran it.</summary>
+    public uint Hits;
+}
+
+/// <summary>Properties of an <see cref="OpRecord"/>.</summary>
+[Flags]
+internal enum OpRecordFlags : byte
+{
+    None = 0,
+
+    /// <summary>It ends the block: RIP is set first, and emitted code is left after it.</summary>
+    Leave = 1,
+
+    /// <summary>It changes arithmetic flags.</summary>
+    WritesFlags = 2,
+
+    /// <summary>It reads arithmetic flags.</summary>
+    ReadsFlags = 4,
+
+    /// <summary>It has no native form; otherwise only its memory access was out of the ordinary.</summary>
+    NotLowered = 8,
+}

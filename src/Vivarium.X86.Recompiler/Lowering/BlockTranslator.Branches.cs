@@ -1,0 +1,295 @@
+using Iced.Intel;
+using static Vivarium.X86.HostRegister;
+
+namespace Vivarium.X86;
+
+/// <content>
+/// Ways out of a block. Within the page a jump is linked to its target; any other goes through the vCPU's jump cache. Each way counts the
+/// instructions that were executed.
+/// </content>
+internal sealed unsafe partial class BlockTranslator
+{
+    private void ConditionalJump(int i)
+    {
+        var op = OpAt(i);
+        NeedFlags(Address);
+        var condition = (int)InstructionAt(i).ConditionCode - 1;
+        _edgeStubs.Add(new EdgeStub
+        {
+            Condition = _a.JumpIf(condition),
+            Target = (int)op->Immediate,
+            Count = i + 1,
+            SavesFlags = !_flagsSaved,
+        });
+    }
+
+    private void Jump(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        if (instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64)
+        {
+            EmitEdge((int)OpAt(i)->Immediate, i + 1);
+            return;
+        }
+
+        var flags = SaveAllFlags(i);
+        EmitIndirectTarget(i, flags);
+        EmitJumpCache(i, flags, i + 1, default);
+    }
+
+    private void Call(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        var op = OpAt(i);
+        var isDirect = instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64;
+        var flags = SaveAllFlags(i);
+        if (isDirect)
+        {
+            EmitStackTop();
+            Lookup(i, flags, WordSize, writes: true, isAligned: false);
+            StoreReturnAddress(op->PageOffset + op->Length);
+            MoveStackPointer(-WordSize);
+            SetSlowPathsLeave();
+            EmitEdge((int)op->Immediate, i + 1);
+            return;
+        }
+
+        EmitIndirectTarget(i, flags);
+        _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Data);
+        EmitStackTop();
+        Lookup(i, flags, WordSize, writes: true, isAligned: false);
+        _a.Store(8, HostOperand.State(EngineFields.HostAddressOffset), Address);
+        SetSlowPathsLeave();
+        _a.Load(8, Data, HostOperand.State(EngineFields.ValueOffset));
+        EmitJumpCache(i, flags, i + 1, new Transfer { PushedReturn = op->PageOffset + op->Length });
+    }
+
+    private void Return(int i)
+    {
+        var op = OpAt(i);
+        var flags = SaveAllFlags(i);
+        _a.Move(WordSize, Address, StackPointer);
+        Lookup(i, flags, WordSize, writes: false, isAligned: false);
+        SetSlowPathsLeave();
+        _a.Load(WordSize, Data, new HostOperand(Address, 0));
+        EmitJumpCache(i, flags, i + 1, new Transfer { Released = WordSize + (int)op->Immediate });
+    }
+
+    /// <summary>All flags are live where control leaves the block for who knows where.</summary>
+    private FlagRecovery SaveAllFlags(int i)
+    {
+        if (!_flagsSaved)
+        {
+            SaveFlags(Address);
+        }
+
+        _flagsInHost = false;
+        return default;
+    }
+
+    /// <summary>The interpreter executes the whole branch then, and what follows is looked up.</summary>
+    private void SetSlowPathsLeave()
+    {
+        for (var k = _slowPaths.Count - 1; k >= 0 && _slowPaths[k].Resume == null; k--)
+        {
+            _slowPaths[k] = _slowPaths[k] with { Resume = _a.Position, Leaves = true };
+            _cache.Record(_slowPaths[k].Record)->Properties |= OpRecordFlags.Leave;
+        }
+    }
+
+    /// <summary>mov [address], RIP of the next instruction; the address is in <see cref="Address"/>.</summary>
+    private void StoreReturnAddress(int pageOffset)
+    {
+        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+        _a.LoadAddress(WordSize, Data, new HostOperand(Data, pageOffset));
+        StoreTop(Data);
+    }
+
+    /// <summary>The target of an indirect branch, to <see cref="Data"/>.</summary>
+    private void EmitIndirectTarget(int i, in FlagRecovery flags)
+    {
+        var op = OpAt(i);
+        if (op->HasMemory)
+        {
+            EmitAddress(op);
+            Lookup(i, flags, WordSize, writes: false, isAligned: false);
+            SetSlowPathsLeave();
+            _a.Load(WordSize, Data, new HostOperand(Address, 0));
+            return;
+        }
+
+        var register = RegisterFor(op->Reg2, Data);
+        if (register != Data)
+        {
+            _a.Move(WordSize, Data, register);
+        }
+    }
+
+    /// <summary>
+    /// A direct way on to an offset from the page of this block, where <paramref name="count"/> instructions were executed. Flags go along
+    /// in the state.
+    /// </summary>
+    private void EmitEdge(int target, int count)
+    {
+        if (!_flagsSaved)
+        {
+            SaveFlags(Address);
+        }
+
+        if (target is < 0 or >= 4096)
+        {
+            EmitFarEdge(target, count);
+            return;
+        }
+
+        _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
+        var exit = _a.JumpIf(14);
+        _edgeStubs.Add(new EdgeStub { Exit = exit, Link = AlignedJump(), Target = target, Count = count });
+    }
+
+    /// <summary>Out of the page: through the jump cache.</summary>
+    private void EmitFarEdge(int target, int count)
+    {
+        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+        _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
+        EmitJumpCache(-1, default, count, default);
+    }
+
+    /// <summary>
+    /// Goes on at the guest address in <see cref="Data"/> if the jump cache knows it. If not, the branch has changed nothing yet: the
+    /// interpreter executes it, or, for a direct one, RIP is set and C# looks up what follows.
+    /// </summary>
+    private void EmitJumpCache(int i, in FlagRecovery flags, int count, in Transfer transfer)
+    {
+        var table = JumpCacheEntry.TableOffset;
+        _a.Move(4, Address, Data);
+        _a.Shift(4, 5, Address, 8);
+        _a.AluRegister(4, 6, Address, Data);
+        _a.Alu(4, 4, Address, JumpCacheEntry.Count - 1);
+        _a.Shift(4, 4, Address, JumpCacheEntry.SizeShift);
+        _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
+        var other = _a.JumpIf(5);
+        _a.Load(8, Data, HostOperand.State(EngineFields.ContextOffset));
+        _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.ContextOffset));
+        var stale = _a.JumpIf(5);
+        Complete(transfer);
+        _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
+        var exit = _a.JumpIf(14);
+        _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.PageOffset));
+        _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
+        _a.JumpIndirect(new HostOperand(State, Address, 0, table + JumpCacheEntry.CodeOffset));
+        if (i >= 0)
+        {
+            AddSlowPath(i, flags, other, stale, leaves: true);
+            _slowPaths[^1] = _slowPaths[^1] with { Resume = _a.Position };
+        }
+        else
+        {
+            // The context differs: RIP was right.
+            _a.Bind(stale);
+            _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
+            _a.Bind(other);
+            _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
+            EmitExitAt(Data);
+        }
+
+        _a.Bind(exit);
+        _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
+        EmitExitAt(Data);
+    }
+
+    /// <summary>What a call or return changes besides RIP, once it is certain.</summary>
+    private void Complete(in Transfer transfer)
+    {
+        if (transfer.Released != 0)
+        {
+            MoveStackPointer(transfer.Released);
+        }
+
+        if (transfer.PushedReturn != 0)
+        {
+            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+            _a.LoadAddress(WordSize, Data, new HostOperand(Data, transfer.PushedReturn));
+            _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Address);
+            _a.Load(8, Address, HostOperand.State(EngineFields.HostAddressOffset));
+            StoreTop(Data);
+            _a.Load(8, Address, HostOperand.State(EngineFields.ValueOffset));
+            MoveStackPointer(-WordSize);
+        }
+    }
+
+    /// <summary>Leaves to C# with RIP from a register.</summary>
+    private void EmitExitAt(int register)
+    {
+        _a.Store(8, HostOperand.State(RipOffset), register);
+        _a.MoveImmediate(Address, ExitCode.Lookup);
+        _a.Jump(_cache.Thunks.Exit);
+    }
+
+    private static int RipOffset { get; } = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Rip));
+
+    /// <summary>A jump whose displacement can be patched in one store while others execute it.</summary>
+    private byte* AlignedJump()
+    {
+        while ((((nint)_a.Position + 1) & 3) != 0)
+        {
+            _a.Byte(0x90);
+        }
+
+        return _a.Jump();
+    }
+
+    private void EmitEdgeStubs()
+    {
+        foreach (var stub in _edgeStubs)
+        {
+            EmitEdgeStub(stub);
+        }
+    }
+
+    private void EmitEdgeStub(EdgeStub stub)
+    {
+        if (stub.Condition != null)
+        {
+            _a.Bind(stub.Condition);
+            if (stub.SavesFlags)
+            {
+                SaveFlags(Address);
+            }
+
+            if (stub.Target is < 0 or >= 4096)
+            {
+                EmitFarEdge(stub.Target, stub.Count);
+                return;
+            }
+
+            _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), stub.Count);
+            stub.Exit = _a.JumpIf(14);
+            stub.Link = AlignedJump();
+        }
+
+        // Until the edge is linked its jump leads here; the exit never does more than set RIP.
+        var edge = _cache.AddEdge(stub.Target);
+        _cache.EdgeAt(edge)->Displacement = stub.Link;
+        _a.Bind(stub.Link);
+        _a.MoveImmediate(Address, ExitCode.FirstEdge + edge);
+        var common = _a.Jump();
+        _a.Bind(stub.Exit);
+        _a.MoveImmediate(Address, ExitCode.Lookup);
+        _a.Bind(common);
+        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+        _a.LoadAddress(WordSize, Data, new HostOperand(Data, stub.Target));
+        _a.Store(8, HostOperand.State(RipOffset), Data);
+        _a.Jump(_cache.Thunks.Exit);
+    }
+
+    /// <summary>What a branch changes besides RIP.</summary>
+    private readonly struct Transfer
+    {
+        /// <summary>Bytes that RSP rises by.</summary>
+        public int Released { get; init; }
+
+        /// <summary>Page offset of the return address to be stored where the stack was looked up; 0 for none.</summary>
+        public int PushedReturn { get; init; }
+    }
+}

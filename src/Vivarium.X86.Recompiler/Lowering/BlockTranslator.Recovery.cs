@@ -1,0 +1,96 @@
+using Iced.Intel;
+
+namespace Vivarium.X86;
+
+/// <content>Which operations' flags can be recovered, and which instructions change registers that this needs.</content>
+internal sealed unsafe partial class BlockTranslator
+{
+    /// <summary>How the flags of instruction <paramref name="i"/>, which was just executed, can be found again from guest registers.</summary>
+    private FlagRecovery RecoveryOf(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        if (_kinds[i] != LoweringKind.Reencode || instruction.Op0Kind != OpKind.Register)
+        {
+            return default;
+        }
+
+        var kind = instruction.Mnemonic switch
+        {
+            Mnemonic.Add => FlagRecoveryKind.Add,
+            Mnemonic.Sub => FlagRecoveryKind.Subtract,
+            Mnemonic.Cmp => FlagRecoveryKind.Compare,
+            Mnemonic.Test => FlagRecoveryKind.Test,
+            Mnemonic.And or Mnemonic.Or or Mnemonic.Xor => FlagRecoveryKind.Logic,
+            _ => FlagRecoveryKind.Saved,
+        };
+        if (kind == FlagRecoveryKind.Saved)
+        {
+            return default;
+        }
+
+        var recovery = new FlagRecovery
+        {
+            Kind = kind,
+            Size = (byte)instruction.Op0Register.GetSize(),
+            First = RegisterMap.General(instruction.Op0Register),
+            Second = FlagRecovery.NoRegister,
+        };
+        if (instruction.Op1Kind == OpKind.Register)
+        {
+            recovery.Second = RegisterMap.General(instruction.Op1Register);
+
+            // The result has replaced the operand.
+            return kind is FlagRecoveryKind.Add or FlagRecoveryKind.Subtract && recovery.Second >> 3 == recovery.First >> 3 ? default : recovery;
+        }
+
+        if (instruction.Op1Kind == OpKind.Memory)
+        {
+            return kind == FlagRecoveryKind.Logic ? recovery : default;
+        }
+
+        recovery.Immediate = (int)(long)instruction.GetImmediate(1);
+        return recovery;
+    }
+
+    /// <summary>Whether instruction <paramref name="i"/> may change a register that <paramref name="recovery"/> needs.</summary>
+    private bool ChangesOperand(int i, in FlagRecovery recovery)
+    {
+        var changed = ChangedRegisters(i);
+        return (changed >> (recovery.First >> 3) & 1) != 0
+            || (recovery.Second != FlagRecovery.NoRegister && (changed >> (recovery.Second >> 3) & 1) != 0);
+    }
+
+    /// <summary>General registers that instruction <paramref name="i"/> may change, a bit each.</summary>
+    private uint ChangedRegisters(int i)
+    {
+        const uint Rax = 1, Rcx = 2, Rdx = 4, Rsp = 16, Rbp = 32, All = 0xFFFF;
+        ref readonly var instruction = ref InstructionAt(i);
+        var changed = 0u;
+        switch (_kinds[i])
+        {
+            case LoweringKind.Interpret or LoweringKind.Divide or LoweringKind.Copy: return All;
+            case LoweringKind.Push or LoweringKind.Call or LoweringKind.Return: return Rsp;
+            case LoweringKind.Pop: changed = Rsp; break;
+            case LoweringKind.LeaveFrame: return Rsp | Rbp;
+        }
+
+        switch (instruction.Mnemonic)
+        {
+            case Mnemonic.Mul or Mnemonic.Imul: changed |= Rax | Rdx; break;
+            case Mnemonic.Cmpxchg: changed |= Rax; break;
+            case Mnemonic.Cmpxchg8b: return Rax | Rdx;
+            case Mnemonic.Pcmpestri or Mnemonic.Pcmpistri: changed |= Rcx; break;
+        }
+
+        var traits = _traits.Of(instruction);
+        for (var k = 0; k < instruction.OpCount; k++)
+        {
+            if (instruction.GetOpKind(k) == OpKind.Register && instruction.GetOpRegister(k).IsGPR() && traits.Writes(k))
+            {
+                changed |= 1u << (RegisterMap.General(instruction.GetOpRegister(k)) >> 3);
+            }
+        }
+
+        return changed;
+    }
+}

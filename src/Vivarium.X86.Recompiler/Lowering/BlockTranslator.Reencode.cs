@@ -1,0 +1,235 @@
+using Iced.Intel;
+using static Vivarium.X86.HostRegister;
+
+namespace Vivarium.X86;
+
+/// <content>
+/// Most user instructions run as themselves: the opcode stays, registers are mapped, a memory operand becomes its host address. Guest
+/// registers that live in the state pass through the temporaries.
+/// </content>
+internal sealed unsafe partial class BlockTranslator
+{
+    private void Reencode(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        var encoding = GuestEncoding.Parse(_run.CodeOf(i), Is64);
+        if (!encoding.HasModRm)
+        {
+            if (encoding.Map == 1)
+            {
+                SwapBytes(i, encoding);
+            }
+            else
+            {
+                Copy(i);
+            }
+
+            return;
+        }
+
+        var traits = _traits.Of(instruction);
+        var operands = MapOperands(instruction, traits, ref encoding);
+        var usesFlags = _flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i);
+        if (OpAt(i)->HasMemory)
+        {
+            var size = instruction.MemorySize.GetSize();
+            TranslateOperand(i, size, WritesMemory(instruction, traits), _kinds[i] == LoweringKind.AlignedVector && size == 16 && !encoding.IsVex);
+            if (usesFlags)
+            {
+                NeedFlags(Data);
+            }
+        }
+        else if (usesFlags)
+        {
+            NeedFlags(Address);
+        }
+
+        operands.Reg.Load(_a);
+        operands.Rm.Load(_a);
+        operands.Vvvv.Load(_a);
+        EmitEncoding(encoding, operands);
+        operands.Reg.Store(_a);
+        operands.Vvvv.Store(_a);
+        operands.Rm.Store(_a);
+        NoteFlags(i);
+        NoteWrites(i);
+    }
+
+    /// <summary>Whether earlier flags matter to the instruction: it reads them, or passes on some that are live after it.</summary>
+    private bool NeedsHostFlags(int i)
+    {
+        var read = (byte)InstructionAt(i).RflagsRead & FlagAnalysis.All;
+        var passed = FlagAnalysis.All & ~_flagAnalysis.Kills(i);
+        return read != 0 || (_flagAnalysis.Writes(i) != 0 && passed != 0);
+    }
+
+    private static bool WritesMemory(in Instruction instruction, InstructionTraits traits)
+    {
+        for (var k = 0; k < instruction.OpCount; k++)
+        {
+            if (instruction.GetOpKind(k) == OpKind.Memory && traits.Writes(k))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private MappedOperands MapOperands(in Instruction instruction, InstructionTraits traits, ref GuestEncoding encoding)
+    {
+        var operands = new MappedOperands
+        {
+            Reg = MappedRegister.Fixed(encoding.Reg),
+            Rm = MappedRegister.Fixed(encoding.Rm),
+            Vvvv = MappedRegister.Fixed(encoding.Vvvv),
+        };
+        var hasHigh = false;
+        for (var k = 0; k < instruction.OpCount; k++)
+        {
+            hasHigh |= instruction.GetOpKind(k) == OpKind.Register && instruction.GetOpRegister(k) is >= Register.AH and <= Register.BH;
+        }
+
+        for (var k = 0; k < instruction.OpCount; k++)
+        {
+            if (instruction.GetOpKind(k) != OpKind.Register || !instruction.GetOpRegister(k).IsGPR())
+            {
+                continue;
+            }
+
+            var place = traits.Place(k);
+            var register = instruction.GetOpRegister(k);
+            if (place == OperandPlace.Reg)
+            {
+                operands.Reg = Map(register, traits.Reads(k), traits.Writes(k), Data, hasHigh, mayStay: false);
+            }
+            else if (place == OperandPlace.Vvvv)
+            {
+                // With a memory operand the address occupies the other temporary.
+                operands.Vvvv = Map(register, traits.Reads(k), traits.Writes(k), encoding.RmIsRegister ? Address : Data, hasHigh, mayStay: false);
+            }
+            else if (place is OperandPlace.Rm or OperandPlace.Opcode)
+            {
+                var mayStay = !traits.Writes(k) && instruction.Mnemonic is not (Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc);
+                operands.Rm = Map(register, traits.Reads(k), traits.Writes(k), Address, hasHigh, mayStay);
+            }
+        }
+
+        operands.HasHigh = hasHigh;
+        return operands;
+    }
+
+    /// <summary>
+    /// Where a guest register is for one instruction. Beside AH to BH no REX prefix can stand, so what needs one passes through a temporary.
+    /// </summary>
+    private static MappedRegister Map(Register register, bool reads, bool writes, int temporary, bool hasHigh, bool mayStay)
+    {
+        if (register is >= Register.AH and <= Register.BH)
+        {
+            return MappedRegister.Fixed(register - Register.AH + 4);
+        }
+
+        var guest = register.GetFullRegister() - Register.RAX;
+        var size = register.GetSize();
+        var host = Of(guest);
+        var mapped = new MappedRegister { Guest = guest, Host = host, Loads = false, Stores = false, Size = size };
+        if (host == None && mayStay && !hasHigh)
+        {
+            return mapped with { Stays = true };
+        }
+
+        if (host == None || (hasHigh && host >= 8))
+        {
+            return mapped with { Host = temporary, Loads = reads || (writes && size < 4), Stores = writes };
+        }
+
+        return mapped;
+    }
+
+    private void EmitEncoding(in GuestEncoding encoding, in MappedOperands operands)
+    {
+        var reg = operands.Reg.Host;
+        var rm = encoding.RmIsRegister ? operands.Rm.Host : Address;
+        var stays = encoding.RmIsRegister && operands.Rm.Stays;
+        if (encoding.Lock)
+        {
+            _a.Byte(0xF0);
+        }
+
+        var rmBase = stays ? State : rm;
+        if (encoding.IsVex)
+        {
+            EmitVex(encoding, reg, rmBase, operands.Vvvv.Host);
+        }
+        else
+        {
+            if (encoding.OperandSize)
+            {
+                _a.Byte(0x66);
+            }
+
+            if (encoding.Repeat != 0 && encoding.Map != 0)
+            {
+                _a.Byte(encoding.Repeat);
+            }
+
+            _a.Rex(encoding.Wide, reg, 0, rmBase, force: !operands.HasHigh && (operands.Reg.NeedsRex || (encoding.RmIsRegister && operands.Rm.NeedsRex)));
+            if (encoding.Map != 0)
+            {
+                _a.Byte(0x0F);
+            }
+
+            if (encoding.Map > 1)
+            {
+                _a.Byte(encoding.Map == 2 ? 0x38 : 0x3A);
+            }
+        }
+
+        _a.Byte(encoding.Opcode);
+        if (stays)
+        {
+            _a.ModRm(reg, HostOperand.Gpr(operands.Rm.Guest));
+        }
+        else if (encoding.RmIsRegister)
+        {
+            _a.ModRm(reg, rm);
+        }
+        else
+        {
+            _a.ModRm(reg, new HostOperand(Address, 0));
+        }
+
+        _a.Bytes(encoding.Immediate);
+    }
+
+    private void EmitVex(in GuestEncoding encoding, int reg, int rm, int vvvv)
+    {
+        _a.Byte(0xC4);
+        _a.Byte((reg < 8 ? 0x80 : 0) | 0x40 | (rm < 8 ? 0x20 : 0) | encoding.Map);
+        _a.Byte((encoding.Wide ? 0x80 : 0) | ((~vvvv & 15) << 3) | (encoding.Long ? 4 : 0) | encoding.Pp);
+    }
+
+    private void SwapBytes(int i, in GuestEncoding encoding)
+    {
+        var register = Map(InstructionAt(i).Op0Register, true, true, Data, false, false);
+        register.Load(_a);
+        _a.Rex(encoding.Wide, 0, 0, register.Host);
+        _a.Byte(0x0F);
+        _a.Byte(0xC8 | (register.Host & 7));
+        register.Store(_a);
+        NoteWrites(i);
+    }
+
+    /// <summary>The same bytes: all operands are where the guest has them.</summary>
+    private void Copy(int i)
+    {
+        if (_flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i))
+        {
+            NeedFlags(Address);
+        }
+
+        _a.Bytes(_run.CodeOf(i));
+        NoteFlags(i);
+        NoteWrites(i);
+    }
+}

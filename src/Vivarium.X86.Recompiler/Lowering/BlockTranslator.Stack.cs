@@ -1,0 +1,99 @@
+using Iced.Intel;
+using static Vivarium.X86.HostRegister;
+
+namespace Vivarium.X86;
+
+/// <content>PUSH, POP and LEAVE in flat code, at the mode's own width.</content>
+internal sealed unsafe partial class BlockTranslator
+{
+    private const int GuestRsp = 4;
+    private const int GuestRbp = 5;
+
+    private static int StackPointer => Of(GuestRsp);
+
+    private void Push(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        var op = OpAt(i);
+        if (op->HasMemory)
+        {
+            PushMemory(i);
+            return;
+        }
+
+        TranslateStackTop(i);
+        if (instruction.Op0Kind == OpKind.Register)
+        {
+            StoreTop(RegisterFor(RegisterMap.General(instruction.Op0Register), Data));
+        }
+        else
+        {
+            _a.StoreImmediate(WordSize, new HostOperand(Address, 0), (int)(long)instruction.GetImmediate(0));
+        }
+
+        MoveStackPointer(-WordSize);
+        NoteWrites(i);
+    }
+
+    /// <summary>The operand is read first; while the stack is looked up it waits in the engine's field, as both temporaries are in use.</summary>
+    private void PushMemory(int i)
+    {
+        var flags = TakeFlags(i);
+        EmitAddress(OpAt(i));
+        Lookup(i, flags, WordSize, writes: false, isAligned: false);
+        _a.Load(WordSize, Data, new HostOperand(Address, 0));
+        _a.Store(WordSize, HostOperand.State(EngineFields.ValueOffset), Data);
+        EmitStackTop();
+        Lookup(i, flags, WordSize, writes: true, isAligned: false);
+        _a.Load(WordSize, Data, HostOperand.State(EngineFields.ValueOffset));
+        StoreTop(Data);
+        MoveStackPointer(-WordSize);
+        NoteWrites(i);
+    }
+
+    private void Pop(int i)
+    {
+        var guest = RegisterMap.General(InstructionAt(i).Op0Register) >> 3;
+        var flags = TakeFlags(i);
+        _a.Move(WordSize, Address, StackPointer);
+        Lookup(i, flags, WordSize, writes: false, isAligned: false);
+        if (guest != GuestRsp)
+        {
+            MoveStackPointer(WordSize);
+        }
+
+        var host = Of(guest);
+        _a.Load(WordSize, host == None ? Data : host, new HostOperand(Address, 0));
+        if (host == None)
+        {
+            _a.Store(8, HostOperand.Gpr(guest), Data);
+        }
+
+        NoteWrites(i);
+    }
+
+    /// <summary>LEAVE: RSP becomes RBP, then RBP is popped.</summary>
+    private void LeaveFrame(int i)
+    {
+        var flags = TakeFlags(i);
+        _a.Move(WordSize, Address, Of(GuestRbp));
+        Lookup(i, flags, WordSize, writes: false, isAligned: false);
+        _a.LoadAddress(WordSize, StackPointer, new HostOperand(Of(GuestRbp), WordSize));
+        _a.Load(WordSize, Of(GuestRbp), new HostOperand(Address, 0));
+        NoteWrites(i);
+    }
+
+    /// <summary>The host address of the word below the stack pointer.</summary>
+    private void TranslateStackTop(int i)
+    {
+        var flags = TakeFlags(i);
+        EmitStackTop();
+        Lookup(i, flags, WordSize, writes: true, isAligned: false);
+    }
+
+    private void EmitStackTop() => _a.LoadAddress(WordSize, Address, new HostOperand(StackPointer, -WordSize));
+
+    private void StoreTop(int register) => _a.Store(WordSize, new HostOperand(Address, 0), register);
+
+    private void MoveStackPointer(int bytes) => _a.LoadAddress(WordSize, StackPointer, new HostOperand(StackPointer, bytes));
+}

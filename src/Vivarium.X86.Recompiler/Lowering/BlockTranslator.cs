@@ -1,0 +1,235 @@
+using Iced.Intel;
+
+namespace Vivarium.X86;
+
+/// <summary>
+/// Translates one decoded run of guest code: liveness of flags, then each instruction in turn, then what lies out of line. One serves one
+/// vCPU; it writes to the shared cache while it holds its gate.
+/// </summary>
+internal sealed unsafe partial class BlockTranslator
+{
+    /// <summary>Code and stubs of one guest instruction need no more.</summary>
+    private const int MaxInstructionBytes = 700;
+
+    private readonly X64Assembler _a = new();
+    private readonly InstructionTraits.Table _traits = new();
+    private readonly LoweringKind[] _kinds = new LoweringKind[BlockDecoder.MaxInstructions];
+    private readonly List<SlowPath> _slowPaths = [];
+    private readonly List<EdgeStub> _edgeStubs = [];
+    private CodeCache _cache = null!;
+    private DecodedRun _run = null!;
+    private TranslationMode _mode;
+    private bool _usesVectors;
+
+    /// <summary>Translates a run into the cache, which has room for it, and returns the block.</summary>
+    public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode)
+    {
+        _cache = cache;
+        _run = run;
+        _mode = mode;
+        _slowPaths.Clear();
+        _edgeStubs.Clear();
+        Classify();
+        AnalyzeFlags();
+        _a.Begin(cache.Next, cache.End);
+        _a.Align(16);
+        var entry = _a.Position;
+        BeginVectors();
+        BeginFlags();
+        var isOpen = true;
+        for (var i = 0; i < run.Count; i++)
+        {
+            isOpen = Lower(i);
+            FinishSlowPaths();
+        }
+
+        if (isOpen)
+        {
+            EmitEdge(run.EndOffset, run.Count);
+        }
+
+        EmitSlowPaths();
+        EmitEdgeStubs();
+        return cache.Add(run.Gpa, mode, entry, _a.Position);
+    }
+
+    private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;
+
+    /// <summary>Size of an address, and of RIP, in bytes.</summary>
+    private int WordSize => Is64 ? 8 : 4;
+
+    private ref readonly Instruction InstructionAt(int i) => ref _run.Instructions[i];
+
+    private DecodedOp* OpAt(int i) => _run.Ops + i;
+
+    private void Classify()
+    {
+        _usesVectors = false;
+        for (var i = 0; i < _run.Count; i++)
+        {
+            _kinds[i] = KindOf(i);
+            _usesVectors |= _kinds[i] is LoweringKind.AlignedVector or LoweringKind.Vector;
+        }
+    }
+
+    private LoweringKind KindOf(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        var op = OpAt(i);
+        var kind = LoweringTable.Of(instruction);
+        if (kind == LoweringKind.Interpret || (op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48 || IsRefused(op))
+        {
+            return LoweringKind.Interpret;
+        }
+
+        if (kind is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump)
+        {
+            return IsNearBranch(instruction, op) ? kind : LoweringKind.Interpret;
+        }
+
+        if (kind is LoweringKind.AlignedVector or LoweringKind.Vector && (_mode & TranslationMode.Vectors) == 0)
+        {
+            return LoweringKind.Interpret;
+        }
+
+        for (var k = 0; k < instruction.OpCount; k++)
+        {
+            var isMemory = instruction.GetOpKind(k) == OpKind.Memory;
+            if (isMemory && instruction.MemorySize.GetSize() == 0 && kind != LoweringKind.LoadAddress)
+            {
+                return LoweringKind.Interpret;
+            }
+
+            if (instruction.GetOpKind(k) == OpKind.Register && !IsMapped(instruction.GetOpRegister(k)))
+            {
+                return LoweringKind.Interpret;
+            }
+        }
+
+        if (kind == LoweringKind.BitTest && op->HasMemory && instruction.Op1Kind == OpKind.Register)
+        {
+            return LoweringKind.Interpret;
+        }
+
+        return kind switch
+        {
+            LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame when StackSizeOf(instruction) != WordSize => LoweringKind.Interpret,
+            LoweringKind.Pop when op->HasMemory => LoweringKind.Interpret,
+            LoweringKind.LoadAddress when instruction.Op0Register.GetSize() == 2 => LoweringKind.Interpret,
+            _ => kind,
+        };
+    }
+
+    /// <summary>Whether the decoder refused the instruction: it raises #UD in the interpreter.</summary>
+    private static bool IsRefused(DecodedOp* op) => op->Code == OpCode.CallAndLeave
+        && (op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.Undefined || op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.TooLong);
+
+    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM();
+
+    private static int StackSizeOf(in Instruction instruction) =>
+        instruction.Mnemonic == Mnemonic.Leave ? instruction.Code switch { Code.Leaveq => 8, Code.Leaved => 4, _ => 2 } : Math.Abs(instruction.StackPointerIncrement);
+
+    /// <summary>Whether it is a near branch of the mode's own width.</summary>
+    private bool IsNearBranch(in Instruction instruction, DecodedOp* op)
+    {
+        if (op->Size != WordSize)
+        {
+            return false;
+        }
+
+        return instruction.Op0Kind switch
+        {
+            OpKind.NearBranch32 or OpKind.NearBranch64 => true,
+            OpKind.Register => instruction.Op0Register.IsGPR(),
+            OpKind.Memory => instruction.MemorySize is MemorySize.QwordOffset or MemorySize.DwordOffset or MemorySize.UInt32 or MemorySize.UInt64,
+            _ => instruction.Mnemonic == Mnemonic.Ret,
+        };
+    }
+
+    /// <summary>Emits instruction <paramref name="i"/>. False if nothing follows it.</summary>
+    private bool Lower(int i)
+    {
+        switch (_kinds[i])
+        {
+            case LoweringKind.Nothing: return true;
+            case LoweringKind.Reencode or LoweringKind.BitTest: Reencode(i); return true;
+            case LoweringKind.AlignedVector or LoweringKind.Vector: Reencode(i); return true;
+            case LoweringKind.Copy: Copy(i); return true;
+            case LoweringKind.LoadAddress: LoadAddress(i); return true;
+            case LoweringKind.Push: Push(i); return true;
+            case LoweringKind.Pop: Pop(i); return true;
+            case LoweringKind.LeaveFrame: LeaveFrame(i); return true;
+            case LoweringKind.Divide: Divide(i); return true;
+            case LoweringKind.DirectionFlag: DirectionFlag(i); return true;
+            case LoweringKind.ConditionalJump: ConditionalJump(i); return true;
+            case LoweringKind.Jump: Jump(i); return false;
+            case LoweringKind.Call: Call(i); return false;
+            case LoweringKind.Return: Return(i); return false;
+            default: return Interpret(i);
+        }
+    }
+
+    /// <summary>The interpreter executes it. False if it ends the block.</summary>
+    private bool Interpret(int i)
+    {
+        var leaves = OpAt(i)->Code == OpCode.CallAndLeave;
+        var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0));
+        _a.MoveImmediate(HostRegister.Data, record);
+        _a.Call(_cache.Thunks.Interpret);
+        if (leaves)
+        {
+            return false;
+        }
+
+        if (_usesVectors)
+        {
+            _a.Call(_cache.Thunks.LoadVectors);
+        }
+
+        if (_flagAnalysis.Writes(i) != 0)
+        {
+            _flagsSaved = true;
+            _flagsInHost = false;
+            _recovery = default;
+        }
+
+        NoteWrites(i);
+        return true;
+    }
+
+    /// <summary>Takes a record of instruction <paramref name="i"/>, with flags where the interpreter finds them; host flags may be lost after it.</summary>
+    private int AddRecord(int i, OpRecordFlags properties)
+    {
+        var op = *OpAt(i);
+        op.Target = HandlerOf(op);
+        if (_flagAnalysis.Writes(i) != 0)
+        {
+            properties |= OpRecordFlags.WritesFlags;
+        }
+
+        return _cache.AddRecord(new OpRecord
+        {
+            Op = op,
+            Flags = TakeFlags(i),
+            IndexInBlock = (ushort)i,
+            IcedCode = (ushort)InstructionAt(i).Code,
+            GroupLength = 1,
+            Properties = properties,
+        });
+    }
+
+    /// <summary>The handler, also of those operations that the interpreter's switch has cases for.</summary>
+    private static nint HandlerOf(in DecodedOp op)
+    {
+        delegate*<CpuCore, DecodedOp*, bool> handler = op.Code switch
+        {
+            OpCode.CallNear => &BranchOps.CallRelative,
+            OpCode.CallNearIndirect => &BranchOps.CallIndirect,
+            OpCode.JumpIndirect => &BranchOps.JumpIndirect,
+            OpCode.ReturnNear => &BranchOps.Return,
+            OpCode.Jump => &BranchOps.JumpRelative,
+            _ => null,
+        };
+        return handler != null ? (nint)handler : op.Target;
+    }
+}

@@ -1,0 +1,38 @@
+namespace Vivarium.X86;
+
+/// <summary>How an instruction becomes host code.</summary>
+internal enum LoweringKind : byte
+{
+    /// <summary>The interpreter executes it.</summary>
+    Interpret,
+
+    /// <summary>Nothing is emitted.</summary>
+    Nothing,
+
+    /// <summary>The same instruction, with mapped registers and a translated memory operand.</summary>
+    Reencode,
+
+    /// <summary>As <see cref="Reencode"/>; a bit offset in a register addresses memory beyond the operand, so that form is interpreted.</summary>
+    BitTest,
+
+    /// <summary>As <see cref="Reencode"/> for vector registers; 16-byte operands must be aligned.</summary>
+    AlignedVector,
+
+    /// <summary>As <see cref="Reencode"/> for vector registers with any alignment.</summary>
+    Vector,
+
+    /// <summary>The same bytes: all operands are RAX, RCX, RDX or flags.</summary>
+    Copy,
+
+    LoadAddress,
+    MoveImmediate,
+    Push,
+    Pop,
+    LeaveFrame,
+    Divide,
+    DirectionFlag,
+    ConditionalJump,
+    Jump,
+    Call,
+    Return,
+}

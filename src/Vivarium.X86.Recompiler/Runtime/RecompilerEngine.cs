@@ -1,0 +1,247 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86;
+
+/// <summary>
+/// One vCPU's way through translated code: find or translate the block at RIP, enter it, and look at why it came back. Real-address, 16-bit
+/// and segmented code is interpreted.
+/// </summary>
+internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
+{
+    /// <summary>Instructions after which emitted code comes back at the latest to look at events.</summary>
+    private const long SliceInstructions = 1 << 16;
+
+    private readonly CodeCache _cache;
+    private readonly CpuCore _core;
+    private readonly CpuState* _state;
+    private readonly EngineFields* _fields;
+    private readonly JumpCacheEntry* _jumps;
+    private readonly Interpreter _interpreter;
+    private readonly BlockFinder _finder;
+    private readonly BlockTranslator _translator = new();
+    private readonly DecodedRun _run = new();
+    private readonly Lock _signal = new();
+    private readonly delegate* unmanaged<CpuState*, nint, int> _enter;
+    private GCHandle _handle;
+    private TranslationMode _mode;
+    private int _generation;
+    private bool _isDisposed;
+    private Exception? _failure;
+
+    public RecompilerEngine(CodeCache cache, VcpuMemory memory, CpuCore core, Interpreter interpreter)
+    {
+        _cache = cache;
+        _core = core;
+        _state = memory.State;
+        _fields = (EngineFields*)((byte*)_state - VcpuMemory.EngineFieldsBytes);
+        _interpreter = interpreter;
+        _finder = interpreter.Finder;
+        _jumps = (JumpCacheEntry*)((byte*)_state + JumpCacheEntry.TableOffset);
+        new Span<JumpCacheEntry>(_jumps, JumpCacheEntry.Count).Clear();
+        _handle = GCHandle.Alloc(this, GCHandleType.Weak);
+        _fields->EngineHandle = GCHandle.ToIntPtr(_handle);
+        _fields->Interpret = (nint)(delegate* unmanaged<CpuState*, int, int>)&OnInterpret;
+        _fields->HostMxcsr = HostMxcsr;
+        _enter = (delegate* unmanaged<CpuState*, nint, int>)cache.ExecutableOf(cache.Thunks.Enter);
+        _generation = cache.Generation;
+    }
+
+    /// <summary>.NET runs with every SIMD exception masked, rounding to nearest.</summary>
+    private const uint HostMxcsr = 0x1F80;
+
+    /// <inheritdoc/>
+    public long Execute(long budget)
+    {
+        if (_cache.Generation != _generation)
+        {
+            _generation = _cache.Generation;
+            _finder.NewContext();
+        }
+
+        _finder.Refresh();
+        _mode = CurrentMode();
+        if (!IsTranslatable(_mode))
+        {
+            return _interpreter.Execute(budget);
+        }
+
+        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+        FlagImage.Store(_state, _fields);
+        var left = budget;
+        var edge = -1;
+        while (true)
+        {
+            var code = FindCode(_state->Rip, edge);
+            if (code == 0)
+            {
+                FlagImage.Load(_state, _fields, default);
+                return _core.Pending != PendingKind.None ? left : InterpretOne(left);
+            }
+
+            var exit = Enter(code, ref left);
+            if (exit == ExitCode.Interpreted)
+            {
+                return left;
+            }
+
+            edge = exit - ExitCode.FirstEdge;
+            if (left <= 0 || _core.HasEvents)
+            {
+                FlagImage.Load(_state, _fields, default);
+                return left;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void InvalidateCode(ulong pageGpa)
+    {
+        _core.Revocation?.Leave();
+        lock (_cache.Gate)
+        {
+            _cache.Invalidate(pageGpa);
+        }
+
+        _core.Revocation?.Enter();
+        _finder.NewContext();
+    }
+
+    /// <inheritdoc/>
+    public void Clear()
+    {
+        lock (_cache.Gate)
+        {
+            _cache.Forget();
+        }
+
+        _finder.NewContext();
+    }
+
+    /// <inheritdoc/>
+    public void Interrupt()
+    {
+        lock (_signal)
+        {
+            if (!_isDisposed)
+            {
+                // The code tests for less or equal: the sign ends its slice at the next way out of a block.
+                Interlocked.Or(ref _fields->Counter, long.MinValue);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_signal)
+        {
+            _isDisposed = true;
+        }
+
+        _handle.Free();
+        _run.Dispose();
+    }
+
+    private static bool IsTranslatable(TranslationMode mode)
+    {
+        const DecodeMode Flat32 = DecodeMode.Code32 | DecodeMode.FlatCode | DecodeMode.FlatData;
+        var decode = (DecodeMode)(mode & TranslationMode.DecodeMask);
+        return (decode & DecodeMode.Code64) != 0 || (decode & (Flat32 | DecodeMode.Real)) == Flat32;
+    }
+
+    private TranslationMode CurrentMode()
+    {
+        var mode = (TranslationMode)_finder.Mode | (TranslationMode)((int)_core.Mode << (int)TranslationMode.MmuShift);
+        const uint MaskedExceptions = 0x1F80;
+        if ((_state->Cr0 & (SseUnit.Cr0Emulation | SseUnit.Cr0TaskSwitched)) == 0
+            && (_state->Cr4 & ControlBits.Cr4OsFxsr) != 0
+            && (_state->Mxcsr & MaskedExceptions) == MaskedExceptions)
+        {
+            mode |= TranslationMode.Vectors;
+        }
+
+        return mode;
+    }
+
+    private int Enter(nint code, ref long left)
+    {
+        var slice = Math.Min(left, SliceInstructions);
+        _state->RipPage = _state->Rip & ~0xFFFUL;
+
+        // A full fence: an event posted before it is seen here, one posted after it changes the counter.
+        Interlocked.Exchange(ref _fields->Counter, slice);
+        if (_core.HasEvents)
+        {
+            return ExitCode.Lookup;
+        }
+
+        var exit = _enter(_state, code);
+        if (_failure is { } failure)
+        {
+            _failure = null;
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        }
+
+        // If an interrupter has flipped the sign, the two top bits differ.
+        var counter = _fields->Counter;
+        counter = (counter ^ (counter << 1)) < 0 ? counter ^ long.MinValue : counter;
+        left -= slice - counter;
+        return exit;
+    }
+
+    /// <summary>What cannot be translated: code that is not in memory, or an instruction on two pages.</summary>
+    private long InterpretOne(long left) => left - 1 + _interpreter.Execute(1);
+
+    /// <summary>Host address of the code at RIP, translated if need be; 0 if a fault was recorded or it must be interpreted.</summary>
+    private nint FindCode(ulong rip, int edge)
+    {
+        var entry = _jumps + JumpCacheEntry.IndexOf(rip);
+        if (edge < 0 && entry->Rip == rip && entry->Context == _fields->Context)
+        {
+            return entry->Code;
+        }
+
+        if (!_finder.TryLocate(rip, out var gpa))
+        {
+            return 0;
+        }
+
+        _core.Revocation?.Leave();
+        lock (_cache.Gate)
+        {
+            _core.Revocation?.Enter();
+            var block = _cache.Find(gpa, _mode) ?? Translate(gpa);
+            if (block is null)
+            {
+                return 0;
+            }
+
+            if (edge >= 0 && _cache.Generation == _generation)
+            {
+                X64Assembler.PatchRelative(_cache.EdgeAt(edge)->Displacement, _cache.WritableOf(block.Code));
+            }
+
+            if (_cache.Generation != _generation)
+            {
+                _generation = _cache.Generation;
+                _finder.NewContext();
+                _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+            }
+
+            *entry = new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL };
+            return block.Code;
+        }
+    }
+
+    private TranslatedBlock? Translate(ulong gpa)
+    {
+        if (!_cache.HasRoom)
+        {
+            _core.BeginExclusive();
+            _cache.Empty();
+            _core.EndExclusive();
+        }
+
+        return _finder.TryDecodeRun(gpa, _run) ? _translator.Translate(_cache, _run, _mode) : null;
+    }
+}

@@ -1,0 +1,235 @@
+using static Vivarium.X86.HostRegister;
+
+namespace Vivarium.X86;
+
+/// <summary>The code at the start of each code cache: from C# into emitted code, back, and callbacks in between.</summary>
+internal sealed unsafe class Thunks
+{
+    private const int VectorRegisters = 16;
+    private static readonly int s_mxcsr = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Mxcsr));
+    private readonly X64Assembler _a;
+
+    /// <summary>Writes the thunks where the assembler stands.</summary>
+    public Thunks(X64Assembler assembler)
+    {
+        _a = assembler;
+        SaveVectors = WriteSaveVectors();
+        LoadVectors = WriteLoadVectors();
+        var epilogue = WriteEpilogue();
+        Exit = WriteExit(epilogue);
+        Interpret = WriteInterpret(epilogue);
+        Enter = WriteEnter();
+        assembler.Align(64);
+    }
+
+    /// <summary>Of the unmanaged type <c>int (CpuState*, nint code)</c>, in the writable view.</summary>
+    public byte* Enter { get; }
+
+    /// <summary>Jumped to with the result in ESI: stores the guest's registers and returns to C#.</summary>
+    public byte* Exit { get; }
+
+    /// <summary>Called with the index of an <see cref="OpRecord"/> in EDI: the interpreter executes it; temporaries and host flags are lost.</summary>
+    public byte* Interpret { get; }
+
+    /// <summary>Called: takes the guest's vector registers and MXCSR into the host's.</summary>
+    public byte* LoadVectors { get; }
+
+    /// <summary>Called: gives the vector registers and MXCSR back.</summary>
+    private byte* SaveVectors { get; }
+
+    private byte* WriteEnter()
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        foreach (var register in CalleeSaved)
+        {
+            _a.Push(register);
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            // Windows also keeps XMM6 to XMM15.
+            _a.Alu(8, 5, Rsp, 8 + (10 * 16));
+            for (var i = 6; i < 16; i++)
+            {
+                Vector(0x11, i, new HostOperand(Rsp, (i - 6) * 16), wide: false);
+            }
+
+            _a.Move(8, State, Rcx);
+            _a.Move(8, Data, Rdx);
+        }
+        else
+        {
+            // The return address and six registers leave RSP 8 bytes off a multiple of 16.
+            _a.Alu(8, 5, Rsp, 8);
+            _a.Move(8, State, Rdi);
+            _a.Move(8, Data, Rsi);
+        }
+
+        _a.Store(8, HostOperand.State(EngineFields.HostStackOffset), Rsp);
+        LoadPinned();
+        _a.Op(4, 0xFF, 4, Data);
+        return start;
+    }
+
+    private byte* WriteEpilogue()
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        _a.Load(8, Rsp, HostOperand.State(EngineFields.HostStackOffset));
+        if (OperatingSystem.IsWindows())
+        {
+            for (var i = 6; i < 16; i++)
+            {
+                Vector(0x10, i, new HostOperand(Rsp, (i - 6) * 16), wide: false);
+            }
+
+            _a.Alu(8, 0, Rsp, 8 + (10 * 16));
+        }
+        else
+        {
+            _a.Alu(8, 0, Rsp, 8);
+        }
+
+        for (var i = CalleeSaved.Length - 1; i >= 0; i--)
+        {
+            _a.Pop(CalleeSaved[i]);
+        }
+
+        _a.Return();
+        return start;
+    }
+
+    private byte* WriteExit(byte* epilogue)
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        StorePinned();
+        SaveLiveVectors();
+        _a.Move(4, Rax, Rsi);
+        _a.Jump(epilogue);
+        return start;
+    }
+
+    private byte* WriteInterpret(byte* epilogue)
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        StorePinned();
+        SaveLiveVectors();
+
+        // The call that led here left RSP 8 bytes off a multiple of 16; Windows wants room for four registers besides.
+        var room = OperatingSystem.IsWindows() ? 40 : 8;
+        _a.Alu(8, 5, Rsp, room);
+        if (OperatingSystem.IsWindows())
+        {
+            _a.Move(4, Rdx, Rdi);
+            _a.Move(8, Rcx, State);
+        }
+        else
+        {
+            _a.Move(4, Rsi, Rdi);
+            _a.Move(8, Rdi, State);
+        }
+
+        _a.CallIndirect(HostOperand.State(EngineFields.InterpretOffset));
+        _a.Alu(8, 0, Rsp, room);
+        _a.TestSelf(4, Rax);
+        var leave = _a.JumpIf(5);
+        LoadPinned();
+        _a.Return();
+        _a.Bind(leave);
+        _a.Jump(epilogue);
+        return start;
+    }
+
+    private byte* WriteLoadVectors()
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        for (var i = 0; i < VectorRegisters; i++)
+        {
+            Vector(0x10, i, HostOperand.State(RegisterOffset.Xmm(i)), CodeHost.HasAvx);
+        }
+
+        _a.StoreImmediate(4, HostOperand.State(EngineFields.VectorsLiveOffset), 1);
+        _a.Op0F(4, 0xAE, 2, HostOperand.State(s_mxcsr));
+        _a.Return();
+        return start;
+    }
+
+    private byte* WriteSaveVectors()
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        for (var i = 0; i < VectorRegisters; i++)
+        {
+            Vector(0x11, i, HostOperand.State(RegisterOffset.Xmm(i)), CodeHost.HasAvx);
+        }
+
+        if (CodeHost.HasAvx)
+        {
+            // vzeroupper: .NET's code would pay for dirty upper halves.
+            _a.Bytes([0xC5, 0xF8, 0x77]);
+        }
+
+        _a.StoreImmediate(4, HostOperand.State(EngineFields.VectorsLiveOffset), 0);
+        _a.Op0F(4, 0xAE, 3, HostOperand.State(s_mxcsr));
+        _a.Op0F(4, 0xAE, 2, HostOperand.State(EngineFields.HostMxcsrOffset));
+        _a.Return();
+        return start;
+    }
+
+    private void SaveLiveVectors()
+    {
+        _a.Alu(4, 7, HostOperand.State(EngineFields.VectorsLiveOffset), 0);
+        var skip = _a.JumpIf(4);
+        _a.Call(SaveVectors);
+        _a.Bind(skip);
+    }
+
+    /// <summary>movups or vmovups: 0x10 loads, 0x11 stores.</summary>
+    private void Vector(int opcode, int register, in HostOperand memory, bool wide)
+    {
+        if (!wide)
+        {
+            _a.Rex(false, register, 0, memory.Base);
+            _a.Byte(0x0F);
+        }
+        else
+        {
+            // VEX.256.0F.WIG: inverted R, X = 1, inverted B, map 1.
+            _a.Byte(0xC4);
+            _a.Byte((register < 8 ? 0x80 : 0) | 0x40 | (memory.Base < 8 ? 0x20 : 0) | 1);
+            _a.Byte(0x7C);
+        }
+
+        _a.Byte(opcode);
+        _a.ModRm(register, memory);
+    }
+
+    private void LoadPinned()
+    {
+        for (var guest = 0; guest < 16; guest++)
+        {
+            if (Of(guest) != None)
+            {
+                _a.Load(8, Of(guest), HostOperand.Gpr(guest));
+            }
+        }
+    }
+
+    private void StorePinned()
+    {
+        for (var guest = 0; guest < 16; guest++)
+        {
+            if (Of(guest) != None)
+            {
+                _a.Store(8, HostOperand.Gpr(guest), Of(guest));
+            }
+        }
+    }
+
+    /// <summary>What C# expects to find again: on Windows also RSI and RDI.</summary>
+    private static int[] CalleeSaved => OperatingSystem.IsWindows() ? [Rbx, Rbp, R12, R13, R14, R15, Rsi, Rdi] : [Rbx, Rbp, R12, R13, R14, R15];
+}
