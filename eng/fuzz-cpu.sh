@@ -18,18 +18,20 @@ while (($#)); do
 done
 
 project=tests/Vivarium.X86.Recompiler.Tests
+tests=$project/bin/Release/net10.0/Vivarium.X86.Recompiler.Tests.dll
 state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
 dotnet build "$project" -c Release --nologo -v quiet
 echo "seed $seed, $seconds seconds"
 status=0
 VIVARIUM_FUZZ_SECONDS=$seconds VIVARIUM_FUZZ_SEED=$seed VIVARIUM_FUZZ_CASES=$cases VIVARIUM_FUZZ_THREADS=$threads VIVARIUM_FUZZ_STATE=$state/seed \
-    dotnet "$project/bin/Release/net10.0/Vivarium.X86.Recompiler.Tests.dll" -noColor -noLogo -class Vivarium.X86.Tests.FuzzRun || status=$?
+    dotnet "$tests" -noColor -noLogo -class Vivarium.X86.Tests.FuzzRun || status=$?
 if ((status > 1)); then
     for file in "$state"/seed.*; do
         [[ -e $file ]] || continue
-        echo "The process died (status $status) in or near seed $(od -An -td4 "$file" | tr -d ' '). Again: eng/fuzz-cpu.sh --threads 1 --cases 1 --seed" \
-            "$(od -An -td4 "$file" | tr -d ' ')" >&2
+        died=$(od -An -td4 "$file" | tr -d ' ')
+        echo "The process died (status $status) in or near seed $died. Making it small:" >&2
+        VIVARIUM_FUZZ_CRASH=$died dotnet "$tests" -noColor -noLogo -class Vivarium.X86.Tests.CrashRun || true
     done
     exit 2
 fi
