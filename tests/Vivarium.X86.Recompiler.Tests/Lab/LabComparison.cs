@@ -1,0 +1,161 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>Runs a program on the interpreter and on another engine, and says what differs.</summary>
+internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDisposable
+{
+    private readonly LabMachine _expected = new(static _ => null);
+    private readonly LabMachine _actual = new(engine);
+
+    /// <summary>Cases that could be compared.</summary>
+    public long Compared { get; private set; }
+
+    /// <summary>Cases that could not: endless loops, programs that overwrote themselves or read undefined flags.</summary>
+    public long Discarded { get; private set; }
+
+    /// <summary>Null if the engines agree.</summary>
+    public string? Difference(LabProgram program, LabState state)
+    {
+        if (program.FirstUndefinedRead >= 0)
+        {
+            Discarded++;
+            return null;
+        }
+
+        _expected.Run(program, state);
+        if (_expected.Exit.Reason is VcpuExitReason.Budget or VcpuExitReason.Spinning || !program.IsIntact(_expected))
+        {
+            Discarded++;
+            return null;
+        }
+
+        if (!TryMaskFrame(_expected, program, out var undefined))
+        {
+            Discarded++;
+            return null;
+        }
+
+        Compared++;
+        _actual.Run(program, state);
+        TryMaskFrame(_actual, program, out var alsoUndefined);
+        return Compare(program, undefined | alsoUndefined);
+    }
+
+    public void Dispose()
+    {
+        _expected.Dispose();
+        _actual.Dispose();
+    }
+
+    /// <summary>Clears undefined flags in the frame of the exception that ended the program. False: it left the program in an unknown way.</summary>
+    private static unsafe bool TryMaskFrame(LabMachine machine, LabProgram program, out ulong undefined)
+    {
+        var rip = machine.State->Rip;
+        var vector = LabKernel.VectorOf(rip);
+        undefined = vector < 0 ? program.UndefinedAt(rip) : 0;
+        if (vector < 0)
+        {
+            return program.Contains(rip) || machine.Exit.Reason == VcpuExitReason.Shutdown;
+        }
+
+        // The frame: an error code, RIP, CS, RFLAGS.
+        var size = program.Mode.Bits() / 8;
+        var at = machine.State->Gpr[4] + (LabKernel.HasErrorCode(vector) ? (ulong)size : 0);
+        Span<byte> pointer = stackalloc byte[8];
+        pointer.Clear();
+        for (var i = 0; i < size; i++)
+        {
+            var source = machine.At(at + (ulong)i, program.Mode);
+            if (source.IsEmpty)
+            {
+                return false;
+            }
+
+            pointer[i] = source[0];
+        }
+
+        var faulted = BitConverter.ToUInt64(pointer);
+        undefined = program.UndefinedAt(faulted);
+        for (var i = 0; i < 2; i++)
+        {
+            var flags = machine.At(at + (ulong)(2 * size) + (ulong)i, program.Mode);
+            if (!flags.IsEmpty)
+            {
+                flags[0] &= (byte)~(undefined >> (8 * i));
+            }
+        }
+
+        return faulted - LabLayout.Code >= LabLayout.CodePages << 12 || program.Contains(faulted);
+    }
+
+    private unsafe string? Compare(LabProgram program, ulong undefined)
+    {
+        var (expected, actual) = (default(CpuState), default(CpuState));
+        _expected.Normalise(ref expected, undefined);
+        _actual.Normalise(ref actual, undefined);
+        if (_expected.Exit != _actual.Exit)
+        {
+            return $"Run returned {_actual.Exit}, not {_expected.Exit}; RIP {actual.Rip:X}, not {expected.Rip:X}";
+        }
+
+        if (!Bytes(ref expected).SequenceEqual(Bytes(ref actual)))
+        {
+            return string.Join("; ", Fields(Bytes(ref expected), Bytes(ref actual)));
+        }
+
+        if (!_expected.Frames.SequenceEqual(_actual.Frames))
+        {
+            var at = _expected.Frames.CommonPrefixLength(_actual.Frames);
+            return $"memory differs at {Place(at, program.Mode)}: {_actual.Frames[at]:X2}, not {_expected.Frames[at]:X2}";
+        }
+
+        if (!_expected.KernelStacks.SequenceEqual(_actual.KernelStacks))
+        {
+            var at = _expected.KernelStacks.CommonPrefixLength(_actual.KernelStacks) & ~7;
+            return $"the kernel's stack differs at {at:X}: {BitConverter.ToUInt64(_actual.KernelStacks[at..]):X}, not {BitConverter.ToUInt64(_expected.KernelStacks[at..]):X}";
+        }
+
+        var entry = _expected.Entries(program.Mode).CommonPrefixLength(_actual.Entries(program.Mode));
+        if (entry < _expected.Entries(program.Mode).Length)
+        {
+            return $"the page-table entry at {_expected.Tables(program.Mode).AddressOf(entry):X} is {_actual.Entries(program.Mode)[entry]:X}, not {_expected.Entries(program.Mode)[entry]:X}";
+        }
+
+        return _expected.MmioLog.SequenceEqual(_actual.MmioLog) ? null
+            : $"device accesses are {string.Join(' ', _actual.MmioLog)}, not {string.Join(' ', _expected.MmioLog)}";
+    }
+
+    private static unsafe Span<byte> Bytes(ref CpuState state) => MemoryMarshal.AsBytes(new Span<CpuState>(ref state));
+
+    /// <summary>Differing fields of the state by name and word.</summary>
+    private static List<string> Fields(ReadOnlySpan<byte> expected, ReadOnlySpan<byte> actual)
+    {
+        var fields = typeof(CpuState).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+            .Select(field => (field.Name, Offset: (int)Marshal.OffsetOf<CpuState>(field.Name))).OrderBy(field => field.Offset).ToList();
+        var differences = new List<string>();
+        for (var at = 0; at + 8 <= expected.Length; at += 8)
+        {
+            var (old, now) = (BitConverter.ToUInt64(expected[at..]), BitConverter.ToUInt64(actual[at..]));
+            if (old != now)
+            {
+                var first = at + (System.Numerics.BitOperations.TrailingZeroCount(old ^ now) / 8);
+                var field = fields.Last(f => f.Offset <= first);
+                var word = at >= field.Offset ? string.Create(CultureInfo.InvariantCulture, $"+{at - field.Offset}") : "";
+                var name = field.Name == nameof(CpuState.Gpr) ? ((X86Register)((at - field.Offset) / 8)).ToString() : field.Name + word;
+                differences.Add($"{name} is {now:X}, not {old:X}");
+            }
+        }
+
+        return differences;
+    }
+
+    private static string Place(int offset, LabMode mode)
+    {
+        var gpa = LabLayout.Frame[offset >> 12];
+        var page = LabLayout.Pages(mode.Bits() == 64).FirstOrDefault(page => page.Gpa == gpa);
+        return $"{page.Linear + (ulong)(offset & 0xFFF):X}";
+    }
+}

@@ -1,0 +1,147 @@
+using Vivarium.Memory;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>A guest machine that runs one case after the other on one engine. What a case leaves is readable until the next.</summary>
+internal sealed unsafe class LabMachine : IDisposable
+{
+    /// <summary>Instructions that a case may execute; those that need more are in an endless loop.</summary>
+    public const long Budget = 4000;
+
+    private readonly EngineProbe _engine;
+    private readonly X86Cpu _cpu;
+    private readonly LabMmio _mmio = new();
+    private readonly LabTables _tables64;
+    private readonly LabTables _tables32;
+    private readonly CpuState[] _templates = new CpuState[4];
+    private readonly byte[] _frames = new byte[LabLayout.FrameCount << 12];
+    private readonly byte[] _kernelStacks = new byte[0x2000];
+    private readonly byte[] _noStacks = new byte[0x2000];
+    private readonly ulong[] _entries;
+
+    public LabMachine(Func<ExecutionEngineProvider?> engine)
+    {
+        Memory.AddRam(0, LabLayout.RamBytes);
+        _engine = new EngineProbe(engine());
+        _cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, MmioPort = _mmio, Engine = _engine });
+        _tables64 = new LabTables(Memory, is64: true);
+        _tables32 = new LabTables(Memory, is64: false);
+        _entries = new ulong[Math.Max(_tables64.Count, _tables32.Count)];
+        LabKernel.WriteTables(Memory);
+        foreach (var mode in Enum.GetValues<LabMode>())
+        {
+            _cpu.Reset();
+            LabKernel.Enter(_cpu, mode, Tables(mode));
+            _templates[(int)mode] = *State;
+        }
+    }
+
+    public GuestMemory Memory { get; } = new();
+
+    public CpuState* State => _engine.State;
+
+    public VcpuExit Exit { get; private set; }
+
+    public IReadOnlyList<(ulong Gpa, int SizeBytes, ulong Value, bool IsWrite)> MmioLog => _mmio.Log;
+
+    /// <summary>The physical frames of code and data, in the order of <see cref="LabLayout.Frame"/>.</summary>
+    public Span<byte> Frames => _frames;
+
+    public Span<byte> KernelStacks => _kernelStacks;
+
+    public ReadOnlySpan<ulong> Entries(LabMode mode) => _entries.AsSpan(0, Tables(mode).Count);
+
+    public LabTables Tables(LabMode mode) => mode.Bits() == 64 ? _tables64 : _tables32;
+
+    public void Run(LabProgram program, LabState state)
+    {
+        Load(program, state);
+        Exit = _cpu.Run(Budget);
+        var frame = 0;
+        foreach (var gpa in LabLayout.Frame)
+        {
+            Memory.TryRead(gpa, _frames.AsSpan(frame++ << 12, 0x1000));
+        }
+
+        Memory.TryRead(LabLayout.KernelStackGpa, _kernelStacks);
+        Tables(program.Mode).Read(_entries);
+    }
+
+    /// <summary>The bytes at a linear address among what <see cref="Run"/> read back; empty if it is elsewhere.</summary>
+    public Span<byte> At(ulong linear, LabMode mode)
+    {
+        if (linear - (LabLayout.Kernel + LabLayout.KernelStackGpa) < 0x2000)
+        {
+            return _kernelStacks.AsSpan((int)(linear - LabLayout.Kernel - LabLayout.KernelStackGpa));
+        }
+
+        foreach (var page in LabLayout.Pages(mode.Bits() == 64))
+        {
+            if (page.Linear == (linear & ~0xFFFUL) && page.Gpa >= LabLayout.Frame[0] && page.Gpa < LabLayout.RamBytes)
+            {
+                var offset = (int)(page.Gpa - LabLayout.Frame[0]);
+                return _frames.AsSpan(offset, 0x1000)[(int)(linear & 0xFFF)..];
+            }
+        }
+
+        return [];
+    }
+
+    public void Dispose()
+    {
+        _cpu.Dispose();
+        _engine.Dispose();
+        Memory.Dispose();
+    }
+
+    private void Load(LabProgram program, LabState state)
+    {
+        _mmio.Log.Clear();
+        var content = LabData.Content(state.Data);
+        var frame = 0;
+        foreach (var gpa in LabLayout.Frame)
+        {
+            Memory.TryWrite(gpa, content.Slice(frame++ << 12, 0x1000));
+        }
+
+        Memory.TryWrite(LabLayout.KernelStackGpa, _noStacks);
+        LabKernel.SetIst(Memory, state.UsesIst);
+        Tables(program.Mode).Reset();
+        program.Write(Memory);
+
+        *State = _templates[(int)program.Mode];
+        for (var i = 0; i < (program.Mode.Bits() == 64 ? 16 : 8); i++)
+        {
+            State->Gpr[i] = state.Gpr[i];
+        }
+
+        State->Rip = program.Rip;
+        State->Fs.Base = state.FsBase;
+        State->Gs.Base = state.GsBase;
+        State->InstructionCount = 0;
+        FxImage.LoadX87(State, state.Fx, wide: true);
+        FxImage.LoadXmm(State, state.Fx, longMode: true);
+        State->Mxcsr = state.Mxcsr;
+        LazyFlags.SetAll(State, state.Flags);
+
+        // Written through the processor, so that it looks at its mode and forgets translations.
+        _cpu[X86Register.Cr3] = Tables(program.Mode).Root;
+    }
+
+    /// <summary>The state with what engines may leave as they like made equal: scratch fields and the form of the flags.</summary>
+    public void Normalise(ref CpuState state, ulong undefinedFlags)
+    {
+        state = *State;
+        state.FlagSystem = LazyFlags.GetAll(State) & ~undefinedFlags;
+        fixed (SegmentRegister* segments = &state.Es)
+        {
+            // The bytes behind the selector pad.
+            for (var i = 0; i <= (int)X86Segment.Tr; i++)
+            {
+                ((ulong*)(segments + i))[2] &= 0xFFFF;
+            }
+        }
+
+        state.Zero = state.RipPage = state.Far = state.Scratch = state.FlagResult = state.FlagAux = 0;
+    }
+}

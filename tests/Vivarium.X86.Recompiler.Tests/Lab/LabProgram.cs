@@ -1,0 +1,85 @@
+using Iced.Intel;
+using Vivarium.Memory;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>Code of a case: its bytes, decoded from the first to the last, and what is known of its flags.</summary>
+internal sealed class LabProgram
+{
+    private const byte Halt = 0xF4;
+    private readonly byte[] _code;
+    private readonly Dictionary<ulong, int> _indices = [];
+    private readonly FlagDefinedness _flags;
+
+    /// <param name="mode">What it runs in.</param>
+    /// <param name="offset">Where it starts in the pages of code.</param>
+    /// <param name="code">Its bytes, without the HLT that is put behind them.</param>
+    public LabProgram(LabMode mode, int offset, ReadOnlySpan<byte> code)
+    {
+        Mode = mode;
+        Offset = offset;
+        _code = [.. code, Halt];
+        var decoder = Decoder.Create(mode.Bits(), _code, Rip);
+        var instructions = new List<Instruction>();
+        while (decoder.IP < Rip + (ulong)_code.Length)
+        {
+            _indices.Add(decoder.IP, instructions.Count);
+            instructions.Add(decoder.Decode());
+        }
+
+        Instructions = instructions;
+        _flags = new FlagDefinedness(instructions, _indices);
+    }
+
+    public LabMode Mode { get; }
+
+    public int Offset { get; }
+
+    public ulong Rip => LabLayout.Code + (ulong)Offset;
+
+    public ReadOnlySpan<byte> Code => _code.AsSpan(0, _code.Length - 1);
+
+    public IReadOnlyList<Instruction> Instructions { get; }
+
+    /// <summary>The first instruction that reads a flag which may be undefined there; −1 if none does.</summary>
+    public int FirstUndefinedRead => _flags.FirstUndefinedRead;
+
+    /// <summary>Where an instruction starts, or the end of the HLT that ends the program.</summary>
+    public bool Contains(ulong rip) => _indices.ContainsKey(rip) || rip == Rip + (ulong)_code.Length;
+
+    /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, or behind the HLT.</summary>
+    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index) : _flags.Before(Instructions.Count - 1);
+
+    public void Write(GuestMemory memory)
+    {
+        var at = 0;
+        foreach (var page in LabLayout.Pages(Mode.Bits() == 64).Take(LabLayout.CodePages))
+        {
+            var start = Math.Max((int)(page.Linear - LabLayout.Code), Offset + at);
+            var length = Math.Min(_code.Length - at, (int)(page.Linear - LabLayout.Code) + 0x1000 - start);
+            if (length > 0)
+            {
+                memory.TryWrite(page.Gpa + (ulong)(start & 0xFFF), _code.AsSpan(at, length));
+                at += length;
+            }
+        }
+    }
+
+    /// <summary>Whether the code is still what <see cref="Write"/> wrote.</summary>
+    public bool IsIntact(LabMachine machine)
+    {
+        for (var at = 0; at < _code.Length;)
+        {
+            var bytes = machine.At(Rip + (ulong)at, Mode);
+            var length = Math.Min(_code.Length - at, bytes.Length);
+            if (!bytes[..length].SequenceEqual(_code.AsSpan(at, length)))
+            {
+                return false;
+            }
+
+            at += length;
+        }
+
+        return true;
+    }
+}
