@@ -49,7 +49,7 @@ public sealed class LabSelfTests
         {
             var random = new Random(bits);
             var values = new EdgeValues(random, bits);
-            var memory = new MemoryOperandBuilder(random, bits, values, reserved: 3, static () => { });
+            var memory = new MemoryOperandBuilder(random, bits, values, reserved: 3, static _ => { });
             var operands = new OperandBuilder(random, bits, values, memory.WithMemory);
             Assert.True(catalogue.Codes.Count() > 700);
             Assert.All(catalogue.Codes.Where(code => code.ToOpCode().Operands().All(OperandBuilder.CanBuild)), code =>
