@@ -11,7 +11,8 @@ internal static class MachineFactory
     public static async Task<VirtualMachine> CreateAsync(
         RunOptions options, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine).WithLogging(loggers);
+        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine)
+            .WithRecompiler(new RecompilerOptions { PerfMap = options.PerfMap }).WithLogging(loggers);
         if (debugConsole is not null)
         {
             builder.WithDebugConsole(debugConsole);

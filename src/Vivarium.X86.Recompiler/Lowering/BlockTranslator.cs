@@ -121,6 +121,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame when StackSizeOf(instruction) != WordSize => LoweringKind.Interpret,
             LoweringKind.Pop when op->HasMemory => LoweringKind.Interpret,
+            LoweringKind.Reencode when instruction.Code == Code.Bswap_r16 => LoweringKind.Interpret,
             LoweringKind.LoadAddress when instruction.Op0Register.GetSize() == 2 => LoweringKind.Interpret,
             _ => kind,
         };
