@@ -16,6 +16,10 @@ internal static class HostFeatures
         CpuidFeature.SSE4_1 => Leaf1(19),
         CpuidFeature.SSE4_2 => Leaf1(20),
         CpuidFeature.AES => Leaf1(25),
+        CpuidFeature.AVX => Avx.IsSupported,
+        CpuidFeature.AVX2 => Avx2.IsSupported,
+        CpuidFeature.FMA => Fma.IsSupported,
+        CpuidFeature.F16C => Avx.IsSupported && Leaf1(29),
         CpuidFeature.SHA => (X86Base.CpuId(7, 0).Ebx & (1 << 29)) != 0,
         _ => false,
     };
