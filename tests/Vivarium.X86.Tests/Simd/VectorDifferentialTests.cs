@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 
 namespace Vivarium.X86.Tests;
@@ -75,6 +76,7 @@ public sealed class VectorDifferentialTests
         for (var i = 0; i < 16; i++)
         {
             operands.Vector(state.Xmm(i));
+            operands.Vector(state.YmmHigh(i));
         }
 
         if (operands.Next(4) == 0)
@@ -118,6 +120,12 @@ public sealed class VectorDifferentialTests
             if (!expected.Xmm(i).SequenceEqual(actual.Xmm(i)))
             {
                 return $"XMM{i} is {Hex(actual.Xmm(i))}, host {Hex(expected.Xmm(i))}";
+            }
+
+            // Legacy instructions keep what is above.
+            if (Avx.IsSupported && !expected.YmmHigh(i).SequenceEqual(actual.YmmHigh(i)))
+            {
+                return $"the upper half of YMM{i} is {Hex(actual.YmmHigh(i))}, host {Hex(expected.YmmHigh(i))}";
             }
         }
 
