@@ -26,7 +26,9 @@ internal static unsafe class FloatCompareHandlers
         var result = Vector128<T>.Zero;
         for (var i = 0; i < Vector128<T>.Count; i++)
         {
-            result = result.WithElement(i, ComparePredicate.Mask(destination->GetElement(i), source.As<byte, T>().GetElement(i), (int)op->Immediate & LegacyPredicateMask, ref status));
+            var lane = ComparePredicate.Mask(
+                destination->GetElement(i), source.As<byte, T>().GetElement(i), (int)op->Immediate & LegacyPredicateMask, ref status);
+            result = result.WithElement(i, lane);
         }
 
         if (!SseUnit.Accept(core, status))

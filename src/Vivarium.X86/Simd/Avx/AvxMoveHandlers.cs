@@ -116,8 +116,7 @@ internal static unsafe class AvxMoveHandlers
     }
 
     /// <summary>VMASKMOVDQU: the legacy instruction under the checks of AVX.</summary>
-    public static bool StoreMaskedBytes(CpuCore core, DecodedOp* op) => AvxUnit.Enter(core)
-        && MoveHandlers.StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg1), 16), SseUnit.Register<Vector128<byte>>(core, op->Reg2)->ExtractMostSignificantBits());
+    public static bool StoreMaskedBytes(CpuCore core, DecodedOp* op) => AvxUnit.Enter(core) && MoveHandlers.StoreMaskedRuns(core, op);
 
     public static bool LoadMxcsr(CpuCore core, DecodedOp* op) => AvxUnit.Enter(core) && FxHandlers.TryLoadMxcsr(core, op);
 
