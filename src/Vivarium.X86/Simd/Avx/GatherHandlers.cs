@@ -1,10 +1,11 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Vivarium.X86;
 
 /// <summary>
 /// VGATHER and VPGATHER (Intel SDM Vol. 2C). Elements arrive from the lowest on, and each clears its part of the mask, so that a fault
-/// keeps what has arrived and the restart goes on from there.
+/// keeps what has arrived and the restart goes on from there. Alignment is never checked.
 /// </summary>
 internal static unsafe class GatherHandlers
 {
@@ -57,7 +58,19 @@ internal static unsafe class GatherHandlers
         core.State->Scratch = core.EffectiveAddress(op) + (index << op->Scale);
         element.Base = RegisterOffset.Scratch;
         element.Displacement = 0;
-        if (!core.TryLoad(&element, out T value))
+        if (!core.TryLinear(&element, sizeof(T), PageAccess.Read, out var linear))
+        {
+            return false;
+        }
+
+        var host = core.CachedRead(linear, sizeof(T));
+        T value;
+        if (host != null)
+        {
+            // SAFETY: the TLB vouches for this many bytes.
+            value = Unsafe.ReadUnaligned<T>(host);
+        }
+        else if (!core.TryReadBytes(linear, op->Segment, new Span<byte>(&value, sizeof(T))))
         {
             return false;
         }

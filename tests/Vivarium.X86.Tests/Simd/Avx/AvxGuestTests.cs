@@ -157,6 +157,38 @@ public sealed class AvxGuestTests
         }
     }
 
+    /// <summary>With CR0.AM and EFLAGS.AC at CPL 3, neither gathers nor masked moves check alignment, whatever their elements.</summary>
+    [Fact]
+    public void GathersAndMaskedMovesNeverCheckAlignment()
+    {
+        using var program = Program(code =>
+        {
+            var user = code.CreateLabel();
+            code.push(GuestProgram.UserData);
+            code.push((int)GuestProgram.StackTop);
+            code.push(0x40002);
+            code.push(GuestProgram.UserCode64);
+            code.lea(rax, __[user]);
+            code.push(rax);
+            code.iretq();
+            code.Label(ref user);
+            code.vpcmpeqd(ymm1, ymm1, ymm1);
+            code.vpxor(ymm2, ymm2, ymm2);
+            code.vpgatherdd(ymm0, __ymmword_ptr[rbx + ymm2 * 4], ymm1);
+            code.vpcmpeqd(ymm1, ymm1, ymm1);
+            code.vmaskmovps(__ymmword_ptr[rbx + 64], ymm1, ymm0);
+            code.vmaskmovps(ymm3, ymm1, __ymmword_ptr[rbx]);
+            code.mov(eax, __dword_ptr[rbx]);
+        });
+        program[X86Register.Cr0] = 0x80050033;
+        program[X86Register.Rbx] = GuestProgram.Data + 1;
+        program.Memory.Write(GuestProgram.Data + 1, 0x12345678u);
+
+        // The last, an ordinary load, shows that the check is on.
+        program.Run().AssertFault(17, 0);
+        Assert.Equal(0x12345678u, program.Memory.Read<uint>(GuestProgram.Data + 65));
+    }
+
     [Fact]
     public void WideMovesCrossPages()
     {
