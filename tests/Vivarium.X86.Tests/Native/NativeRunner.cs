@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Vivarium.X86.Tests;
 
@@ -63,10 +62,10 @@ internal sealed unsafe class NativeRunner : IDisposable
     public void Execute(ReadOnlySpan<byte> instruction, NativeState input, NativeState output)
     {
         var code = new Span<byte>(_code, PageBytes);
-        var prologue = Avx.IsSupported ? s_prologueAvx : s_prologue;
+        var prologue = HostFeatures.HasAvx ? s_prologueAvx : s_prologue;
         prologue.CopyTo(code);
         instruction.CopyTo(code[prologue.Length..]);
-        (Avx.IsSupported ? s_epilogueAvx : s_epilogue).CopyTo(code[(prologue.Length + instruction.Length)..]);
+        (HostFeatures.HasAvx ? s_epilogueAvx : s_epilogue).CopyTo(code[(prologue.Length + instruction.Length)..]);
         input.General.CopyTo(output.General);
         input.Memory.CopyTo(output.Memory);
         ((delegate* unmanaged<byte*, byte*, byte*, ulong*, void>)_code)(input.Image, output.Image, _host, output.Auxiliary);
