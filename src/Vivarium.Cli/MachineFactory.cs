@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.X86;
 
 namespace Vivarium.Cli;
 
