@@ -14,6 +14,7 @@ Add("start", "From Build() to the first guest instruction.", (options, _) => Sta
 Add("shares", "Weights and caps on a worker pool.", (options, _) => FairShares.RunAsync(options));
 Add("density", "200 small machines, and 20 Debian machines of 4 GiB.", (options, _) => ManyMachines.RunAsync(options));
 Add("snapshots", "Snapshots at random instants, each finished by a new process.", (options, _) => SnapshotProof.RunAsync(options));
+Add("stop", "How soon a vCPU stops when asked, and at the end of a budget, on each engine.", (options, _) => Task.FromResult(StopLatency.Run(options)));
 AddVersus();
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };

@@ -62,7 +62,11 @@ internal static class VersusQemu
             if (run.IsDone && run.Costs.Count == left.Count)
             {
                 // The tool's own last line: engine, instructions, speed.
-                AnsiConsole.WriteLine($"  {run.LastWords.LastOrDefault(line => line.StartsWith("vivarium: ", StringComparison.Ordinal))}");
+                if (run.LastWords.LastOrDefault(line => line.StartsWith("vivarium: ", StringComparison.Ordinal)) is { } summary)
+                {
+                    AnsiConsole.WriteLine($"  {summary}");
+                }
+
                 return;
             }
 
