@@ -8,23 +8,17 @@ internal sealed class EmulatorFigures
     public double PeakResidentMib => Median.Of(_runs.Select(run => run.PeakResidentBytes / 1048576.0));
 
     /// <summary>Null if the guest never came to its first program.</summary>
-    public double? BootSeconds => MedianOf(_runs.Where(run => run.BootSeconds is not null).Select(run => run.BootSeconds!.Value));
+    public (double Seconds, double CpuSeconds, bool IsSteady)? Boot => Middle([.. _runs.Where(run => run.Boot is not null).Select(run => run.Boot!.Value)]);
 
     public void Add(EmulatorRun run) => _runs.Add(run);
 
     /// <summary>The median of what a workload took, and whether its runs are within 15 % of each other; null if none ended well.</summary>
-    public (double Seconds, double CpuSeconds, bool IsSteady)? Of(string workload)
-    {
-        EmulatorRun.Cost[] costs = [.. _runs.Where(run => run.Costs.ContainsKey(workload)).Select(run => run.Costs[workload])];
-        return costs.Length == 0
-            ? null
-            : (Median.Of(costs.Select(cost => cost.Seconds)), Median.Of(costs.Select(cost => cost.CpuSeconds)),
-               costs.Max(cost => cost.Seconds) <= (1.15 * costs.Min(cost => cost.Seconds)) + 0.05);
-    }
+    public (double Seconds, double CpuSeconds, bool IsSteady)? Of(string workload) =>
+        Middle([.. _runs.Where(run => run.Costs.ContainsKey(workload)).Select(run => run.Costs[workload])]);
 
-    private static double? MedianOf(IEnumerable<double> values)
-    {
-        double[] all = [.. values];
-        return all.Length == 0 ? null : Median.Of(all);
-    }
+    private static (double Seconds, double CpuSeconds, bool IsSteady)? Middle(EmulatorRun.Cost[] costs) => costs.Length == 0
+        ? null
+        : (Median.Of(costs.Select(cost => cost.Seconds)),
+           Median.Of(costs.Select(cost => cost.CpuSeconds)),
+           costs.Max(cost => cost.Seconds) <= (1.15 * costs.Min(cost => cost.Seconds)) + 0.05);
 }

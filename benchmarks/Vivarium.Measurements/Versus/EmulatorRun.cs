@@ -18,7 +18,7 @@ internal sealed partial class EmulatorRun
     }
 
     /// <summary>From the start of the process to the guest's first program; null if it did not come to that.</summary>
-    public double? BootSeconds { get; private set; }
+    public Cost? Boot { get; private set; }
 
     public long PeakResidentBytes { get; private set; }
 
@@ -87,7 +87,7 @@ internal sealed partial class EmulatorRun
         switch (mark.Groups["what"].Value)
         {
             case "boot":
-                BootSeconds = seconds;
+                Boot = new Cost(seconds, cpuSeconds);
                 break;
             case "begin":
                 _begun = (mark.Groups["name"].Value, seconds, cpuSeconds);
