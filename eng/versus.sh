@@ -26,7 +26,8 @@ done
 
 "$root/eng/get-guest.sh" cloud
 "$root/benchmarks/guest/make-guest.sh"
-dotnet build -c Release -v q --nologo "$root/src/Vivarium.Cli"
+# The tool as its package has it: precompiled.
+dotnet publish -c Release -v q --nologo "$root/src/Vivarium.Cli" -r linux-x64 -p:PackAsTool=false -o "$root/artifacts/tool"
 dotnet build -c Release -v q --nologo "$root/benchmarks/Vivarium.Measurements"
 
 arguments=("$@")

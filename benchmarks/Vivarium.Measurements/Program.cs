@@ -52,7 +52,7 @@ void AddVersus()
     var rounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 3 };
     var timeout = new Option<int>("--timeout") { Description = "Seconds after which a run counts as hung.", DefaultValueFactory = _ => 900 };
     var qemu = new Option<string>("--qemu") { Description = "QEMU's program.", DefaultValueFactory = _ => "qemu-system-x86_64" };
-    var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("src/Vivarium.Cli/bin/Release/net10.0/Vivarium.Cli") };
+    var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
     var command = Add("versus", "Real programs in a Linux guest, against QEMU's translator; eng/versus.sh prepares everything.", (options, result) => VersusQemu.RunAsync(
         options,
         new VersusOptions(

@@ -7,7 +7,7 @@ namespace Vivarium.Measurements;
 internal sealed record StartupVariant(string Name, string Program, params (string Name, string Value)[] Settings)
 {
     private const string Built = "src/Vivarium.Cli/bin/Release/net10.0/Vivarium.Cli";
-    private const string Precompiled = "artifacts/startup/precompiled/Vivarium.Cli";
+    private const string Precompiled = "artifacts/tool/Vivarium.Cli";
 
     /// <summary>As it is built, with one setting changed, and precompiled if eng/measure-startup.sh has published that.</summary>
     public static IEnumerable<StartupVariant> All()
