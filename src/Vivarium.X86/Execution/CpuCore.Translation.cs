@@ -25,14 +25,21 @@ internal sealed unsafe partial class CpuCore
     public void FlushTlb(bool keepGlobal = false)
     {
         Tlb.Flush(keepGlobal);
-        FetchGeneration++;
+        FetchContexts.Renew();
+    }
+
+    /// <summary>CR3 was loaded while process-context identifiers are on.</summary>
+    public void SwitchAddressSpace(bool keepGlobal, bool keepsContext)
+    {
+        Tlb.Flush(keepGlobal);
+        FetchContexts.Switch(State->Cr3, keepsContext);
     }
 
     /// <summary>Drops the translations of one page.</summary>
     public void FlushPage(ulong linear)
     {
         Tlb.FlushPage(linear);
-        FetchGeneration++;
+        FetchContexts.Drop(linear);
     }
 
     /// <summary>Translates an instruction fetch. Records the page fault on failure.</summary>
@@ -51,6 +58,7 @@ internal sealed unsafe partial class CpuCore
         }
 
         gpa = result.Gpa & AddressMask;
+        FetchContexts.Note(linear, result.PageShift);
         return true;
     }
 

@@ -80,8 +80,8 @@ internal sealed unsafe partial class CpuCore
     /// <summary>PAUSE instructions since the counter was last taken.</summary>
     public int PauseCount { get; set; }
 
-    /// <summary>Bumped whenever translations for fetching may have changed.</summary>
-    public uint FetchGeneration { get; private set; } = 1;
+    /// <summary>Numbers the translations for fetching.</summary>
+    public FetchContexts FetchContexts { get; } = new();
 
     /// <summary>Told of posted events, so that it leaves emitted code soon.</summary>
     public IExecutionEngine? Engine { get; set; }

@@ -13,9 +13,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     private readonly DecodedOp[] _scratch = new DecodedOp[BlockDecoder.MaxInstructions + 1];
     private readonly byte[] _bytes = new byte[2 * BlockDecoder.MaxInstructionBytes];
     private Block* _alone;
-    private uint _seenFetch;
     private uint _seenBlocks;
-    private DecodeMode _seenMode;
     private ulong _seenBase;
     private uint _seenLimit;
 
@@ -42,11 +40,10 @@ internal sealed unsafe class BlockFinder : IDisposable
     public void Refresh()
     {
         Mode = CurrentMode();
-        if (_core.FetchGeneration != _seenFetch || Cache.Generation != _seenBlocks)
+        if (Cache.Generation != _seenBlocks)
         {
-            _seenFetch = _core.FetchGeneration;
             _seenBlocks = Cache.Generation;
-            Context += 1UL << 16;
+            _core.FetchContexts.Renew();
         }
 
         // Outside flat code the same RIP means another address, or none, when CS changed.
@@ -54,14 +51,10 @@ internal sealed unsafe class BlockFinder : IDisposable
         {
             _seenBase = _core.State->Cs.Base;
             _seenLimit = _core.State->Cs.Limit;
-            Context += 1UL << 16;
+            _core.FetchContexts.Renew();
         }
 
-        if (Mode != _seenMode)
-        {
-            _seenMode = Mode;
-            Context = (Context & ~0xFFFFUL) | (ushort)Mode;
-        }
+        Context = (_core.FetchContexts.Current << 16) | (ushort)Mode;
     }
 
     /// <summary>The block at RIP, or null with a fault recorded.</summary>
@@ -100,7 +93,11 @@ internal sealed unsafe class BlockFinder : IDisposable
     }
 
     /// <summary>Starts a new context: nothing that was found before holds.</summary>
-    public void NewContext() => Context += 1UL << 16;
+    public void NewContext()
+    {
+        _core.FetchContexts.Renew();
+        Context = (_core.FetchContexts.Current << 16) | (ushort)Mode;
+    }
 
     /// <summary>Where the code at RIP is; false with a fault recorded.</summary>
     public bool TryLocate(ulong rip, out ulong gpa)

@@ -43,12 +43,20 @@ internal static unsafe class ControlRegisters
     public static bool TryWriteCr3(CpuCore c, ulong value)
     {
         // With CR4.PCIDE, bit 63 asks to keep translations; a TLB may always drop more than asked.
-        if (c.IsLongMode && (c.State->Cr4 & ControlBits.Cr4Pcide) != 0)
+        const ulong Keep = 1UL << 63;
+        if (!c.IsLongMode || (c.State->Cr4 & ControlBits.Cr4Pcide) == 0)
         {
-            value &= ~(1UL << 63);
+            return c.IsLongMode && (value & ~PageEntry.PhysicalMask) != 0 ? c.RaiseGp() : TryLoadCr3(c, value);
         }
 
-        return c.IsLongMode && (value & ~PageEntry.PhysicalMask) != 0 ? c.RaiseGp() : TryLoadCr3(c, value);
+        if ((value & ~(PageEntry.PhysicalMask | Keep)) != 0)
+        {
+            return c.RaiseGp();
+        }
+
+        c.State->Cr3 = value & ~Keep;
+        c.SwitchAddressSpace(keepGlobal: (c.State->Cr4 & ControlBits.Cr4Pge) != 0, (value & Keep) != 0);
+        return true;
     }
 
     /// <summary>Loads CR3 and, for legacy PAE paging, the four page-directory-pointer entries.</summary>
