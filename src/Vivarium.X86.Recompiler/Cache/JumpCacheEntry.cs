@@ -6,7 +6,8 @@ namespace Vivarium.X86;
 [StructLayout(LayoutKind.Sequential)]
 internal struct JumpCacheEntry
 {
-    public const int Count = 2048;
+    public const int Count = 4096;
+    public const int HashShift = 12;
     public const int SizeShift = 5;
     public const int RipOffset = 0;
     public const int ContextOffset = 8;
@@ -28,5 +29,5 @@ internal struct JumpCacheEntry
     public static int TableOffset => VcpuMemory.EngineTablesOffset;
 
     /// <summary>The entry for an instruction pointer.</summary>
-    public static int IndexOf(ulong rip) => (int)((uint)rip ^ ((uint)rip >> 8)) & (Count - 1);
+    public static int IndexOf(ulong rip) => (int)((uint)rip ^ ((uint)rip >> HashShift)) & (Count - 1);
 }

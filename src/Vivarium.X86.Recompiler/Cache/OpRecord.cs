@@ -41,6 +41,9 @@ internal enum OpRecordFlags : byte
     /// <summary>It reads arithmetic flags.</summary>
     ReadsFlags = 4,
 
+    /// <summary>It ends the block, but emitted code goes on behind it if nothing that matters has changed.</summary>
+    MayStay = 16,
+
     /// <summary>It has no native form; otherwise only its memory access was out of the ordinary.</summary>
     NotLowered = 8,
 }

@@ -223,7 +223,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         var table = JumpCacheEntry.TableOffset;
         _a.Move(4, Address, Data);
-        _a.Shift(4, 5, Address, 8);
+        _a.Shift(4, 5, Address, JumpCacheEntry.HashShift);
         _a.AluRegister(4, 6, Address, Data);
         _a.Alu(4, 4, Address, JumpCacheEntry.Count - 1);
         _a.Shift(4, 4, Address, JumpCacheEntry.SizeShift);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Iced.Intel;
 using static Vivarium.X86.HostRegister;
 
@@ -7,6 +8,9 @@ namespace Vivarium.X86;
 internal sealed unsafe partial class BlockTranslator
 {
     private const int DirectionBit = (int)Rflags.Df;
+    private static readonly int s_flagSystem = (int)Marshal.OffsetOf<CpuState>(nameof(CpuState.FlagSystem));
+    private const int OverflowShift = 11;
+    private static readonly int s_privilege = (int)Marshal.OffsetOf<CpuState>(nameof(CpuState.Cpl));
 
     private void LoadAddress(int i)
     {
@@ -54,15 +58,49 @@ internal sealed unsafe partial class BlockTranslator
     private void DirectionFlag(int i)
     {
         TakeFlags(i);
-        var offset = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.FlagSystem));
         if (InstructionAt(i).Mnemonic == Mnemonic.Cld)
         {
-            _a.Alu(4, 4, HostOperand.State(offset), ~DirectionBit);
+            _a.Alu(4, 4, HostOperand.State(s_flagSystem), ~DirectionBit);
         }
         else
         {
-            _a.Alu(4, 1, HostOperand.State(offset), DirectionBit);
+            _a.Alu(4, 1, HostOperand.State(s_flagSystem), DirectionBit);
         }
+    }
+
+    /// <summary>CLI at CPL 0; with less privilege the interpreter looks at IOPL.</summary>
+    private void ClearInterrupts(int i)
+    {
+        var flags = TakeFlags(i);
+        _a.Alu(4, 7, HostOperand.State(s_privilege), 0);
+        AddSlowPath(i, flags, _a.JumpIf(5), null);
+        _a.Alu(4, 4, HostOperand.State(s_flagSystem), ~(int)Rflags.If);
+    }
+
+    /// <summary>PUSHFQ: the image gives the arithmetic flags, VM and RF are pushed clear.</summary>
+    private void PushFlags(int i)
+    {
+        if (!_flagsSaved)
+        {
+            SaveFlags(Address);
+        }
+
+        _flagsInHost = false;
+        EmitStackTop();
+        Lookup(i, default, WordSize, writes: true, isAligned: false);
+        _a.Store(8, HostOperand.State(EngineFields.HostAddressOffset), Address);
+        _a.LoadZero16(Data, HostOperand.State(EngineFields.HostFlagsOffset));
+        _a.Move(4, Address, Data);
+        _a.Shift(4, 5, Data, 8);
+        _a.Alu(4, 4, Address, 1);
+        _a.Shift(4, 4, Address, OverflowShift);
+        _a.AluRegister(4, 1, Data, Address);
+        _a.AluLoad(4, 1, Data, HostOperand.State(s_flagSystem));
+        _a.Alu(4, 4, Data, ~(int)(Rflags.Vm | Rflags.Rf));
+        _a.Load(8, Address, HostOperand.State(EngineFields.HostAddressOffset));
+        StoreTop(Data);
+        MoveStackPointer(-WordSize);
+        NoteWrites(i);
     }
 
     /// <summary>

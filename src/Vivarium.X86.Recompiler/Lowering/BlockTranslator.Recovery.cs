@@ -69,7 +69,7 @@ internal sealed unsafe partial class BlockTranslator
         switch (_kinds[i])
         {
             case LoweringKind.Interpret or LoweringKind.Divide or LoweringKind.Copy: return All;
-            case LoweringKind.Push or LoweringKind.Call or LoweringKind.Return: return Rsp;
+            case LoweringKind.PushFlags or LoweringKind.Push or LoweringKind.Call or LoweringKind.Return: return Rsp;
             case LoweringKind.Pop: changed = Rsp; break;
             case LoweringKind.LeaveFrame: return Rsp | Rbp;
         }

@@ -169,6 +169,8 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.LeaveFrame: LeaveFrame(i); return true;
             case LoweringKind.Divide: Divide(i); return true;
             case LoweringKind.DirectionFlag: DirectionFlag(i); return true;
+            case LoweringKind.ClearInterrupts: ClearInterrupts(i); return true;
+            case LoweringKind.PushFlags: PushFlags(i); return true;
             case LoweringKind.ConditionalJump: ConditionalJump(i); return true;
             case LoweringKind.Jump: Jump(i); return false;
             case LoweringKind.Call: Call(i); return false;
@@ -181,10 +183,11 @@ internal sealed unsafe partial class BlockTranslator
     private bool Interpret(int i)
     {
         var leaves = OpAt(i)->Code is OpCode.CallAndLeave or (>= OpCode.Jump and <= OpCode.JumpNle);
-        var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0));
+        var mayStay = leaves && MayStay(i);
+        var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0) | (mayStay ? OpRecordFlags.MayStay : 0));
         _a.MoveImmediate(HostRegister.Data, record);
         _a.Call(_cache.Thunks.Interpret);
-        if (leaves)
+        if (leaves && !mayStay)
         {
             return false;
         }
@@ -204,6 +207,10 @@ internal sealed unsafe partial class BlockTranslator
         NoteWrites(i);
         return true;
     }
+
+    /// <summary>Whether instruction <paramref name="i"/> ends a block only because of what it may change, and not where control goes.</summary>
+    private bool MayStay(int i) => InstructionAt(i).FlowControl == FlowControl.Next
+        && InstructionAt(i).Mnemonic is not (Mnemonic.Hlt or Mnemonic.Pause or Mnemonic.Mwait);
 
     /// <summary>Takes a record of instruction <paramref name="i"/>, with flags where the interpreter finds them; host flags may be lost after it.</summary>
     private int AddRecord(int i, OpRecordFlags properties)

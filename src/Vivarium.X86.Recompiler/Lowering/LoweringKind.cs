@@ -31,6 +31,8 @@ internal enum LoweringKind : byte
     LeaveFrame,
     Divide,
     DirectionFlag,
+    ClearInterrupts,
+    PushFlags,
     ConditionalJump,
     Jump,
     Call,

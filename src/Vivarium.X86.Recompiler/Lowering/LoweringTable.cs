@@ -32,6 +32,8 @@ internal static class LoweringTable
         Set(kinds, LoweringKind.Nothing, [Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta]);
         Set(kinds, LoweringKind.Divide, [Mnemonic.Div, Mnemonic.Idiv]);
         Set(kinds, LoweringKind.DirectionFlag, [Mnemonic.Cld, Mnemonic.Std]);
+        kinds[(int)Mnemonic.Cli] = LoweringKind.ClearInterrupts;
+        kinds[(int)Mnemonic.Pushfq] = LoweringKind.PushFlags;
         kinds[(int)Mnemonic.Lea] = LoweringKind.LoadAddress;
         kinds[(int)Mnemonic.Push] = LoweringKind.Push;
         kinds[(int)Mnemonic.Pop] = LoweringKind.Pop;

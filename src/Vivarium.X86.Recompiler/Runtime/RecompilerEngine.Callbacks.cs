@@ -52,7 +52,7 @@ internal sealed unsafe partial class RecompilerEngine
             }
         }
 
-        if (leaves)
+        if (leaves && !((record->Properties & OpRecordFlags.MayStay) != 0 && CanStay(&record->Op)))
         {
             _fields->Counter -= record->IndexInBlock + 1;
             return ExitCode.Interpreted;
@@ -62,6 +62,8 @@ internal sealed unsafe partial class RecompilerEngine
         {
             FlagImage.Store(_state, _fields);
         }
+
+        _state->InterruptShadow = leaves ? InterruptShadow.None : _state->InterruptShadow;
 
         // What an instruction did, or others meanwhile, may forbid to go on in the same code.
         if (_cache.Generation != _generation || ((record->Properties & OpRecordFlags.NotLowered) != 0 && CurrentMode() != _mode))
@@ -73,4 +75,16 @@ internal sealed unsafe partial class RecompilerEngine
 
         return 0;
     }
+
+    /// <summary>Whether an instruction that may change anything left all as emitted code and the processor's loop expect it between two blocks.</summary>
+    private bool CanStay(DecodedOp* op) =>
+        _state->Rip == _core.NextInstructionPointer(op)
+        && _state->Activity == ActivityState.Active
+        && (_state->FlagSystem & (Rflags.Tf | Rflags.Rf)) == 0
+        && _state->PendingDebug == 0
+        && !_core.HasEvents
+        && !_core.HasBreakpoints
+        && (_state->NmiPending == 0 || _state->NmiMasked != 0)
+        && ((_state->FlagSystem & Rflags.If) == 0 || _core.LocalApic is not { HasPendingInterrupt: true })
+        && _core.FetchContexts.Current == _finder.Context >> 16;
 }
