@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Boots the sample guests (cloud, generic and i386 kernels), a multiboot image of our own, and real images of Debian packages:
-# memtest86+, Xen and grub-invaders. Prints a table: kernel | vCPUs | seconds to shell | MIPS | ok.
-#   eng/check-boots.sh [--markdown FILE]
+# memtest86+, Xen and grub-invaders. Prints a table: kernel | engine | vCPUs | seconds to shell | MIPS | ok; each on both engines unless told otherwise.
+#   eng/check-boots.sh [--engine interpreter|recompiler] [--only NAME] [--markdown FILE]
 set -euo pipefail
 
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)

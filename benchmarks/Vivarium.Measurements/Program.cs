@@ -1,32 +1,34 @@
 using System.CommandLine;
+using Vivarium;
 using Vivarium.Measurements;
 
 var markdown = new Option<string?>("--markdown") { Description = "Appends the tables to this file.", Recursive = true };
-var root = new RootCommand("Measures what Vivarium promises; exit code 1 if a requirement is not met. Guests come from eng/get-guest.sh.") { markdown };
+var engine = new Option<ExecutionEngine?>("--engine") { Description = "auto, interpreter or recompiler. Default: auto, or both where a topic compares them.", Recursive = true };
+var root = new RootCommand("Measures what Vivarium promises; exit code 1 if a requirement is not met. Guests come from eng/get-guest.sh.") { markdown, engine };
 var only = new Option<string?>("--only") { Description = "Only the boots whose name holds this text." };
-var boots = Add("boots", "Boots every guest to a shell, with 1 and 2 vCPUs.", (file, result) => BootTable.RunAsync(file, result.GetValue(only)));
+var boots = Add("boots", "Boots every guest to a shell, with 1 and 2 vCPUs, on each engine.", (options, result) => BootTable.RunAsync(options, result.GetValue(only)));
 boots.Add(only);
-Add("idle", "What idle Debian guests cost, one and 100 at once.", (file, _) => IdleCost.RunAsync(file));
-Add("memory", "What a machine of 4 GiB costs beyond what its guest touched.", (file, _) => MemoryCost.RunAsync(file));
-Add("start", "From Build() to the first guest instruction.", (file, _) => StartLatency.RunAsync(file));
-Add("shares", "Weights and caps on a worker pool.", (file, _) => FairShares.RunAsync(file));
-Add("density", "200 small machines, and 20 Debian machines of 4 GiB.", (file, _) => ManyMachines.RunAsync(file));
-Add("snapshots", "Snapshots at random instants, each finished by a new process.", (file, _) => SnapshotProof.RunAsync(file));
+Add("idle", "What idle Debian guests cost, one and 100 at once.", (options, _) => IdleCost.RunAsync(options));
+Add("memory", "What a machine of 4 GiB costs beyond what its guest touched.", (options, _) => MemoryCost.RunAsync(options));
+Add("start", "From Build() to the first guest instruction.", (options, _) => StartLatency.RunAsync(options));
+Add("shares", "Weights and caps on a worker pool.", (options, _) => FairShares.RunAsync(options));
+Add("density", "200 small machines, and 20 Debian machines of 4 GiB.", (options, _) => ManyMachines.RunAsync(options));
+Add("snapshots", "Snapshots at random instants, each finished by a new process.", (options, _) => SnapshotProof.RunAsync(options));
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };
-resume.SetAction((result, _) => SnapshotProof.ResumeAsync(result.GetValue(snapshot)!));
+resume.SetAction((result, _) => SnapshotProof.ResumeAsync(result.GetValue(snapshot)!, result.GetValue(engine) ?? ExecutionEngine.Auto));
 resume.Hidden = true;
 root.Add(resume);
 return await root.Parse(args).InvokeAsync();
 
-Command Add(string name, string description, Func<string?, ParseResult, Task<int>> measureAsync)
+Command Add(string name, string description, Func<MeasurementOptions, ParseResult, Task<int>> measureAsync)
 {
     var command = new Command(name, description);
     command.SetAction(async (result, _) =>
     {
         try
         {
-            return await measureAsync(result.GetValue(markdown), result);
+            return await measureAsync(new MeasurementOptions(result.GetValue(markdown), result.GetValue(engine)), result);
         }
         catch (MeasurementException exception)
         {

@@ -1,4 +1,4 @@
-// Boots Debian's cloud kernel in this process, runs two commands in it and powers it off.
+// Boots Debian's cloud kernel in this process, runs two commands in it and powers it off. Arguments: [--engine auto|interpreter|recompiler]
 using System.Diagnostics;
 using Spectre.Console;
 using Vivarium;
@@ -7,6 +7,13 @@ using Vivarium.Samples.BootLinux;
 const string readyText = "Vivarium guest ready";
 const string prompt = "guest# ";
 var patience = TimeSpan.FromMinutes(5);
+
+var engine = ExecutionEngine.Auto;
+if (args is not [] && (args is not ["--engine", var name] || !Enum.TryParse(name, ignoreCase: true, out engine)))
+{
+    AnsiConsole.MarkupLine("[red]Arguments: --engine auto, --engine interpreter or --engine recompiler; or none.[/]");
+    return 64;
+}
 
 if (await SampleGuest.FetchAsync() is not { } guest)
 {
@@ -17,6 +24,7 @@ var watch = Stopwatch.StartNew();
 await using var vm = new VirtualMachineBuilder()
     .WithName("boot-linux")
     .WithMemory(512 << 20)
+    .WithEngine(engine)
     .WithBootLoader(new LinuxBootLoader(
         await File.ReadAllBytesAsync(guest.Kernel),
         await File.ReadAllBytesAsync(guest.Initrd),
@@ -41,6 +49,7 @@ try
 
     var table = new Table { Title = new TableTitle("Boot") };
     table.AddColumn("What").AddColumn(new TableColumn("Value").RightAligned());
+    table.AddRow("Engine", vm.Engine.ToString());
     table.AddRow("Machine built in", $"{built.TotalMilliseconds:F1} ms");
     table.AddRow("Guest ready after", $"{ready.TotalSeconds:F2} s");
     table.AddRow("Instructions until then", $"{instructions / 1e6:F0} million");

@@ -34,7 +34,7 @@ internal static class CommandLine
 
         try
         {
-            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Error = errors }).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is UsageException or GuestImageException or StateFormatException)
         {

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Vivarium.Cli;
 
 /// <summary>Builds the machine that the options describe.</summary>
@@ -6,9 +8,10 @@ internal static class MachineFactory
     /// <summary>HLT, and a jump back to it: what a machine without images runs if its restored guest resets.</summary>
     private static readonly byte[] s_haltLoop = [0xF4, 0xEB, 0xFD];
 
-    public static async Task<VirtualMachine> CreateAsync(RunOptions options, ICharacterSink? debugConsole, CancellationToken cancellationToken)
+    public static async Task<VirtualMachine> CreateAsync(
+        RunOptions options, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options));
+        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine).WithLogging(loggers);
         if (debugConsole is not null)
         {
             builder.WithDebugConsole(debugConsole);

@@ -1,7 +1,7 @@
 namespace Vivarium.Cli;
 
 /// <summary>Runs a machine from its start to its end and turns that into an exit code.</summary>
-internal sealed class MachineRunner(RunOptions options)
+internal sealed class MachineRunner(RunOptions options, TextWriter errors)
 {
     private readonly TaskCompletionSource _quit = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -9,7 +9,8 @@ internal sealed class MachineRunner(RunOptions options)
     {
         using var debugConsole = options.DebugConsole is { } debugFile ? FileCharacterSink.Create("--debugcon", debugFile) : null;
         using var serialFile = options.SerialFile is { } file ? FileCharacterSink.Create("--serial", file) : null;
-        var vm = await MachineFactory.CreateAsync(options, debugConsole, cancellationToken).ConfigureAwait(false);
+        using var loggers = new WarningLog(errors);
+        var vm = await MachineFactory.CreateAsync(options, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {
             using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;
@@ -25,15 +26,18 @@ internal sealed class MachineRunner(RunOptions options)
                 bridge.StartInput();
             }
 
+            var summary = new RunSummary(vm);
             await vm.StartAsync(cancellationToken).ConfigureAwait(false);
-            var code = await WaitAsync(vm, cancellationToken).ConfigureAwait(false);
+            var (code, end) = await WaitAsync(vm, cancellationToken).ConfigureAwait(false);
             await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
             await output.ConfigureAwait(false);
+            terminal?.Dispose();
+            await errors.WriteLineAsync(summary.Describe(end)).ConfigureAwait(false);
             return code;
         }
     }
 
-    private async Task<int> WaitAsync(VirtualMachine vm, CancellationToken cancellationToken)
+    private async Task<(int Code, string End)> WaitAsync(VirtualMachine vm, CancellationToken cancellationToken)
     {
         var shutdown = vm.WaitForShutdownAsync(CancellationToken.None);
         var timeout = options.TimeoutSeconds is { } seconds ? Task.Delay(TimeSpan.FromSeconds(seconds), CancellationToken.None) : Task.Delay(-1, CancellationToken.None);
@@ -44,9 +48,9 @@ internal sealed class MachineRunner(RunOptions options)
             var reason = await shutdown.ConfigureAwait(false);
             return reason.Kind switch
             {
-                ShutdownKind.DebugExit => reason.ExitCode,
-                ShutdownKind.TripleFault => ExitCodes.TripleFault,
-                _ => ExitCodes.Success,
+                ShutdownKind.DebugExit => (reason.ExitCode, $"debug exit {reason.ExitCode}"),
+                ShutdownKind.TripleFault => (ExitCodes.TripleFault, "triple fault"),
+                _ => (ExitCodes.Success, "power-off"),
             };
         }
 
@@ -55,7 +59,9 @@ internal sealed class MachineRunner(RunOptions options)
             await SaveAsync(vm, file).ConfigureAwait(false);
         }
 
-        return first == timeout ? ExitCodes.Timeout : first == _quit.Task ? ExitCodes.Success : ExitCodes.Interrupted;
+        return first == timeout ? (ExitCodes.Timeout, "timeout")
+            : first == _quit.Task ? (ExitCodes.Success, "quit")
+            : (ExitCodes.Interrupted, "interrupted");
     }
 
     private void OnCommand(VirtualMachine vm, ConsoleCommand command)
@@ -70,7 +76,7 @@ internal sealed class MachineRunner(RunOptions options)
         }
     }
 
-    private static async Task SaveAsync(VirtualMachine vm, string file)
+    private async Task SaveAsync(VirtualMachine vm, string file)
     {
         // Beside the target first: a snapshot that is there is replaced by a whole one or not at all.
         var temporary = file + ".part";
@@ -86,7 +92,7 @@ internal sealed class MachineRunner(RunOptions options)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidOperationException)
         {
-            await Console.Error.WriteLineAsync($"vivarium: the snapshot was not saved: {exception.Message}").ConfigureAwait(false);
+            await errors.WriteLineAsync($"vivarium: the snapshot was not saved: {exception.Message}").ConfigureAwait(false);
         }
     }
 }

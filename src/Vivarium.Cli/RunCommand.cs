@@ -9,12 +9,14 @@ internal static class RunCommand
         Examples:
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium run --rom bios.bin --cpus 1 --debugcon bios.log --serial none
-          vivarium run --multiboot kernel.elf --timeout 10
+          vivarium run --multiboot kernel.elf --timeout 10 --engine interpreter
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60
           vivarium run --snapshot-load vm.snap
 
         Keys, with --serial stdio (all others go to the guest as they are):
           Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A Ctrl-A sends Ctrl-A
+
+        At the end a line on standard error says why it ended, which engine ran and how fast.
 
         Exit codes:
           0    the guest powered off, or you quit
@@ -32,7 +34,7 @@ internal static class RunCommand
         var append = new Option<string>("--append") { HelpName = "S", Description = "Kernel command line.", DefaultValueFactory = _ => "" };
         var memory = new Option<string>("--memory") { HelpName = "SIZE", Description = "Guest memory, as 512M or 4G; a plain number is in MiB.", DefaultValueFactory = _ => "256M" };
         var cpus = new Option<string>("--cpus") { HelpName = "N", Description = "Processors, 1 to 255.", DefaultValueFactory = _ => "1" };
-        var engine = new Option<string>("--engine") { HelpName = "E", Description = "interpreter or auto; recompiler is not in this version.", DefaultValueFactory = _ => "auto" };
+        var engine = new Option<string>("--engine") { HelpName = "E", Description = "What executes guest code: auto (the recompiler where the host allows it), interpreter or recompiler.", DefaultValueFactory = _ => "auto" };
         var cpu = new Option<string>("--cpu") { HelpName = "MODEL", Description = $"CPU model: {RunOptions.CpuModelNames}.", DefaultValueFactory = _ => "max" };
         var rom = new Option<string?>("--rom") { HelpName = "F", Description = "ROM image that ends at the reset vector." };
         var multiboot = new Option<string?>("--multiboot") { HelpName = "F", Description = "Multiboot 1 image." };
@@ -54,7 +56,7 @@ internal static class RunCommand
                 Append = result.GetValue(append)!,
                 MemoryBytes = MemorySize.Parse(result.GetValue(memory)!),
                 Cpus = RunOptions.ParseCpus(result.GetValue(cpus)!),
-                Engine = result.GetValue(engine)!,
+                Engine = RunOptions.FindEngine(result.GetValue(engine)!),
                 CpuModel = result.GetValue(cpu)!,
                 Rom = result.GetValue(rom),
                 Multiboot = result.GetValue(multiboot),
@@ -65,7 +67,7 @@ internal static class RunCommand
                 TimeoutSeconds = RunOptions.ParseSeconds(result.GetValue(timeout)),
             };
             options.Validate();
-            return new MachineRunner(options).RunAsync(cancellationToken);
+            return new MachineRunner(options, result.InvocationConfiguration.Error).RunAsync(cancellationToken);
         });
         return command;
     }

@@ -18,7 +18,7 @@ internal sealed record RunOptions
 
     public int Cpus { get; init; }
 
-    public string Engine { get; init; } = "auto";
+    public ExecutionEngine Engine { get; init; }
 
     public string CpuModel { get; init; } = "max";
 
@@ -60,16 +60,6 @@ internal sealed record RunOptions
             throw new UsageException("A ROM takes no --initrd and no --append.");
         }
 
-        if (Engine is not ("interpreter" or "recompiler" or "auto"))
-        {
-            throw new UsageException($"There is no engine '{Engine}'; choose interpreter, recompiler or auto.");
-        }
-
-        if (Engine == "recompiler")
-        {
-            throw new UsageException("The recompiler is not in this version; choose --engine interpreter or auto.");
-        }
-
         if (!IsSerialStdio && Serial != "none" && string.IsNullOrEmpty(SerialFile))
         {
             throw new UsageException($"--serial takes stdio, file:F or none, not '{Serial}'.");
@@ -83,6 +73,25 @@ internal sealed record RunOptions
 
     /// <summary>The models there are, for people.</summary>
     public static string CpuModelNames => string.Join(", ", X86.CpuModel.All.Select(model => model.Name));
+
+    /// <summary>The engines there are, for people.</summary>
+    public static string EngineNames => string.Join(", ", Enum.GetValues<ExecutionEngine>().Select(NameOf));
+
+    public static string NameOf(ExecutionEngine engine) => engine.ToString().ToLowerInvariant();
+
+    /// <exception cref="UsageException">There is no such engine.</exception>
+    public static ExecutionEngine FindEngine(string name)
+    {
+        foreach (var engine in Enum.GetValues<ExecutionEngine>())
+        {
+            if (NameOf(engine) == name)
+            {
+                return engine;
+            }
+        }
+
+        throw new UsageException($"There is no engine '{name}'; choose one of {EngineNames}.");
+    }
 
     /// <exception cref="UsageException">It is no number; the builder judges its size.</exception>
     public static int ParseCpus(string text) =>

@@ -24,6 +24,7 @@ public sealed class VirtualMachineBuilder
     private ulong _memoryBytes = 256UL << 20;
     private int _cpuCount = 1;
     private CpuModel _cpuModel = CpuModel.Max;
+    private ExecutionEngine _engine = ExecutionEngine.Auto;
     private IBootLoader? _loader;
     private IVcpuScheduler? _scheduler;
     private VmShare _share = new();
@@ -36,6 +37,9 @@ public sealed class VirtualMachineBuilder
 
     /// <summary>How processors are made; tests put their own.</summary>
     internal Func<CpuPlan, IMachineCpu> CpuFactory { get; set; } = plan => new X86MachineCpu(plan);
+
+    /// <summary>How the recompiler is made; tests put a host that refuses.</summary>
+    internal Func<ExecutionEngineProvider> RecompilerFactory { get; set; } = () => new Recompiler();
 
     /// <summary>Names the machine, for logs and schedulers. Default "vm".</summary>
     public VirtualMachineBuilder WithName(string name)
@@ -71,6 +75,16 @@ public sealed class VirtualMachineBuilder
     {
         ArgumentNullException.ThrowIfNull(model);
         _cpuModel = model;
+        return this;
+    }
+
+    /// <summary>
+    /// Chooses what executes guest code. Default <see cref="ExecutionEngine.Auto"/>, which warns in the log if it has to make do with the
+    /// interpreter on an x64 host.
+    /// </summary>
+    public VirtualMachineBuilder WithEngine(ExecutionEngine engine)
+    {
+        _engine = engine;
         return this;
     }
 
@@ -139,7 +153,9 @@ public sealed class VirtualMachineBuilder
     }
 
     /// <summary>Checks everything and assembles the machine, the guest loaded.</summary>
-    /// <exception cref="InvalidOperationException">A setting is missing or impossible, or the builder has built before.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A setting is missing or impossible, the host has no recompiler and it was asked for by name, or the builder has built before.
+    /// </exception>
     /// <exception cref="GuestImageException">What to boot does not fit the machine.</exception>
     /// <exception cref="OutOfMemoryException">The host has no address space for the memory.</exception>
     public VirtualMachine Build()
@@ -184,6 +200,11 @@ public sealed class VirtualMachineBuilder
         {
             throw new InvalidOperationException($"There is no machine preset {_preset}.");
         }
+
+        if (!Enum.IsDefined(_engine))
+        {
+            throw new InvalidOperationException($"There is no execution engine {_engine}.");
+        }
     }
 
     private VirtualMachine Assemble(List<IDisposable> owned)
@@ -224,16 +245,23 @@ public sealed class VirtualMachineBuilder
         }
 
         owned.AddRange(context.Owned);
+        var engine = EngineChoice.Create(_engine, RecompilerFactory, logger, _name);
+        if (engine is not null)
+        {
+            owned.Add(engine);
+        }
+
         var cpus = new List<IMachineCpu>();
         for (var index = 0; index < _cpuCount; index++)
         {
-            cpus.Add(Own(owned, CreateCpu(index, context, board, ports, mmio, memory, apicId => Kick(cpus, apicId))));
+            cpus.Add(Own(owned, CreateCpu(index, context, board, ports, mmio, memory, engine, apicId => Kick(cpus, apicId))));
         }
 
         board.A20.Cpus = cpus;
         var parts = new MachineParts
         {
             Configuration = configuration,
+            Engine = engine is null ? ExecutionEngine.Interpreter : ExecutionEngine.Recompiler,
             Logger = logger,
             DeviceLock = deviceLock,
             Memory = memory,
@@ -262,7 +290,14 @@ public sealed class VirtualMachineBuilder
     }
 
     private IMachineCpu CreateCpu(
-        int index, DeviceContext context, PlatformBoard board, PortBus ports, MmioBus mmio, GuestMemory memory, Action<uint> kick)
+        int index,
+        DeviceContext context,
+        PlatformBoard board,
+        PortBus ports,
+        MmioBus mmio,
+        GuestMemory memory,
+        ExecutionEngineProvider? engine,
+        Action<uint> kick)
     {
         var apic = new LocalApic((uint)index, index == 0, board.Apics, context.Clock);
         context.AddStateUnit(apic);
@@ -275,6 +310,7 @@ public sealed class VirtualMachineBuilder
             CpuCount = _cpuCount,
             Model = _cpuModel,
             Memory = memory,
+            Engine = engine,
             PortIo = ports,
             MmioPort = mmio,
             Clock = context.Clock,

@@ -6,6 +6,8 @@ public sealed class CommandLineTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("vivarium-cli").FullName;
 
+    public static TheoryData<string> Engines => X86.Recompiler.IsSupported ? ["auto", "interpreter", "recompiler"] : ["auto", "interpreter"];
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
@@ -15,7 +17,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run --rom a --append x")]
     [InlineData("run --rom a --memory 12Q")]
     [InlineData("run --rom a --engine warp")]
-    [InlineData("run --rom a --engine recompiler")]
+    [InlineData("run --rom a --engine AUTO")]
     [InlineData("run --rom a --serial tcp")]
     [InlineData("run --rom a --serial file:")]
     [InlineData("run --rom a --timeout 0")]
@@ -65,16 +67,19 @@ public sealed class CommandLineTests : IDisposable
         }
     }
 
-    [Fact]
-    public async Task A_guest_gives_its_debug_exit_code_and_its_serial_port_goes_to_a_file()
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task A_guest_gives_its_debug_exit_code_and_its_serial_port_goes_to_a_file(string engine)
     {
         // At the reset vector: mov dx,3F8h; mov al,'!'; out dx,al; mov al,20; out 0F4h,al; hlt
         var rom = new byte[4096];
         byte[] code = [0xBA, 0xF8, 0x03, 0xB0, (byte)'!', 0xEE, 0xB0, 0x14, 0xE6, 0xF4, 0xF4];
         code.CopyTo(rom, rom.Length - 16);
         var serial = Path.Combine(_folder, "serial.txt");
-        var (exit, _) = await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "file:" + serial, "--timeout", "60");
+        var (exit, errors) = await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "file:" + serial, "--timeout", "60", "--engine", engine);
         Assert.Equal(41, exit);
+        Assert.StartsWith("vivarium: debug exit 41 after ", errors, StringComparison.Ordinal);
+        Assert.Contains(engine != "auto" ? engine : X86.Recompiler.IsSupported ? "recompiler" : "interpreter", Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
         Assert.Equal("!", await File.ReadAllTextAsync(serial));
     }
 
@@ -88,18 +93,21 @@ public sealed class CommandLineTests : IDisposable
         var file = WriteFile("rom", rom);
         var snapshot = Path.Combine(_folder, "vm.snap");
         Assert.Equal(124, (await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "0.2", "--snapshot-save", snapshot)).Code);
-        Assert.Equal(124, (await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "0.2", "--snapshot-load", snapshot)).Code);
+        var (resumed, errors) = await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "0.2", "--snapshot-load", snapshot, "--engine", "interpreter");
+        Assert.Equal(124, resumed);
+        Assert.Contains("interpreter", errors, StringComparison.Ordinal);
         Assert.Equal(0, (await RunAsync("inspect", snapshot)).Code);
     }
 
-    [Fact]
-    public async Task A_triple_fault_is_70()
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task A_triple_fault_is_70(string engine)
     {
         // lidt of a table with limit 0 from the zeroed byte after the code; int3
         var rom = new byte[4096];
         byte[] code = [0x2E, 0x0F, 0x01, 0x1E, 0xFA, 0xFF, 0xCC];
         code.CopyTo(rom, rom.Length - 16);
-        Assert.Equal(70, (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60")).Code);
+        Assert.Equal(70, (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60", "--engine", engine)).Code);
     }
 
     [Property]

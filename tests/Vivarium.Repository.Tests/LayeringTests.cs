@@ -33,7 +33,7 @@ public sealed partial class LayeringTests
     [Fact]
     public void Only_the_processor_knows_the_decoder()
     {
-        Assert.Equal(["Vivarium.X86", "Vivarium.X86.Recompiler"], Repository.Packages.Where(project => project.PackageReferences.Contains("Iced")).Select(project => project.Name));
+        Assert.Equal(["Vivarium.X86.Recompiler", "Vivarium.X86"], Repository.Packages.Where(project => project.PackageReferences.Contains("Iced")).Select(project => project.Name));
         foreach (var project in Repository.Packages)
         {
             Assert.DoesNotContain("Iced", Repository.Read($"src/{project.Name}/PublicAPI.Unshipped.txt"), StringComparison.Ordinal);

@@ -16,6 +16,7 @@ internal static class TestMachine
             },
         }
         .WithMemory(4 << 20)
+        .WithEngine(ExecutionEngine.Interpreter)
         .WithBootLoader(new FlatBinaryLoader(new byte[] { 0xF4 }));
 
     public static VirtualMachineBuilder Idle(List<ScriptedCpu>? cpus = null) => Builder(_ => VcpuExitReason.Halted, cpus);

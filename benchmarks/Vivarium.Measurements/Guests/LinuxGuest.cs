@@ -30,5 +30,6 @@ internal sealed class LinuxGuest
         "xen com1=115200,8n1 console=com1 dom0_mem=384M loglvl=all",
         [new MultibootModule(_kernel, "vmlinuz console=hvc0 panic=-1"), new MultibootModule(_initrd, "initrd.img")]);
 
-    public VirtualMachineBuilder CreateBuilder(ulong memoryBytes) => new VirtualMachineBuilder().WithMemory(memoryBytes).WithBootLoader(CreateLoader());
+    public VirtualMachineBuilder CreateBuilder(ulong memoryBytes, ExecutionEngine engine) =>
+        new VirtualMachineBuilder().WithEngine(engine).WithMemory(memoryBytes).WithBootLoader(CreateLoader());
 }

@@ -11,18 +11,14 @@ internal static class BootTable
     private const ulong MemoryBytes = 512 << 20;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
-    public static async Task<int> RunAsync(string? markdownFile, string? only)
+    public static async Task<int> RunAsync(MeasurementOptions options, string? only)
     {
-        var report = new Report("Boots", markdownFile, "kernel", "vCPUs", "seconds to shell", "MIPS", "MIPS of CPU time", "said");
+        var report = new Report("Boots", options.MarkdownFile, "kernel", "engine", "vCPUs", "seconds to shell", "MIPS", "MIPS of CPU time", "said");
         List<(string Name, Func<Task> BootAsync)> boots =
         [
-            .. from flavour in (string[])["cloud", "generic", "686"]
-               from cpus in (int[])[1, 2]
-               select ($"{flavour}, {cpus} vCPU", new Func<Task>(() => BootLinuxAsync(report, flavour, cpus))),
-            ("multiboot, our own", () => BootOwnMultibootAsync(report)),
-            ("memtest86+", () => BootMemtestAsync(report)),
-            ("xen", () => BootXenAsync(report)),
-            ("grub-invaders", () => BootInvadersAsync(report)),
+            .. from engine in options.Engines
+               from boot in Boots(report, engine)
+               select ($"{boot.Name}, {Name(engine)}", boot.BootAsync),
         ];
         boots.RemoveAll(boot => only is not null && !boot.Name.Contains(only, StringComparison.OrdinalIgnoreCase));
         await AnsiConsole.Progress().StartAsync(async progress =>
@@ -38,9 +34,22 @@ internal static class BootTable
         return report.Finish();
     }
 
-    private static async Task BootLinuxAsync(Report report, string flavour, int cpus)
+    private static IEnumerable<(string Name, Func<Task> BootAsync)> Boots(Report report, ExecutionEngine engine) =>
+    [
+        .. from flavour in (string[])["cloud", "generic", "686"]
+           from cpus in (int[])[1, 2]
+           select ($"{flavour}, {cpus} vCPU", new Func<Task>(() => BootLinuxAsync(report, engine, flavour, cpus))),
+        ("multiboot, our own", () => BootOwnMultibootAsync(report, engine)),
+        ("memtest86+", () => BootMemtestAsync(report, engine)),
+        ("xen", () => BootXenAsync(report, engine)),
+        ("grub-invaders", () => BootInvadersAsync(report, engine)),
+    ];
+
+    private static string Name(ExecutionEngine engine) => engine.ToString().ToLowerInvariant();
+
+    private static async Task BootLinuxAsync(Report report, ExecutionEngine engine, string flavour, int cpus)
     {
-        await using var vm = new LinuxGuest(flavour).CreateBuilder(MemoryBytes).WithCpus(cpus).Build();
+        await using var vm = new LinuxGuest(flavour).CreateBuilder(MemoryBytes, engine).WithCpus(cpus).Build();
         var text = new GuestText(vm.Console);
         var start = new StartPoint();
         try
@@ -52,22 +61,22 @@ internal static class BootTable
             await text.SendAsync("poweroff -f\n");
             var end = await vm.WaitForShutdownAsync().WaitAsync(s_patience);
             var isGood = said.EndsWith($"{cpus} CPU", StringComparison.Ordinal) && end.Kind == ShutdownKind.GuestPowerOff;
-            report.Add(isGood, [flavour, $"{cpus}", .. speed, said]);
+            report.Add(isGood, [flavour, Name(vm.Engine), $"{cpus}", .. speed, said]);
         }
         catch (Exception exception) when (exception is MeasurementException or TimeoutException or VirtualMachineException)
         {
-            report.Add(false, [flavour, $"{cpus}", .. Speed(vm, start, "F1"), exception.Message.ReplaceLineEndings(" ")]);
+            report.Add(false, [flavour, Name(vm.Engine), $"{cpus}", .. Speed(vm, start, "F1"), exception.Message.ReplaceLineEndings(" ")]);
         }
         finally
         {
-            await File.WriteAllTextAsync(Repository.OutputFile($"boot-{flavour}-{cpus}.log"), text.All);
+            await File.WriteAllTextAsync(Repository.OutputFile($"boot-{flavour}-{cpus}-{Name(engine)}.log"), text.All);
         }
     }
 
-    private static async Task BootOwnMultibootAsync(Report report)
+    private static async Task BootOwnMultibootAsync(Report report, ExecutionEngine engine)
     {
         const string words = "multiboot image of our own\n";
-        await using var vm = new VirtualMachineBuilder().WithBootLoader(new MultibootLoader(MultibootImage.Wrap(TinyGuests.Print(words)))).Build();
+        await using var vm = new VirtualMachineBuilder().WithEngine(engine).WithBootLoader(new MultibootLoader(MultibootImage.Wrap(TinyGuests.Print(words)))).Build();
         var text = new GuestText(vm.Console);
         var start = new StartPoint();
         await vm.StartAsync();
@@ -75,15 +84,15 @@ internal static class BootTable
     }
 
     /// <summary>memtest86+ follows the Linux boot protocol and draws with escape sequences on the serial port.</summary>
-    private static async Task BootMemtestAsync(Report report)
+    private static async Task BootMemtestAsync(Report report, ExecutionEngine engine)
     {
         if (Image("memtest86+x64.bin") is not { } image)
         {
-            report.Add(null, "memtest86+ 6.10", "1", "–", "–", "–", "not fetched");
+            report.Add(null, "memtest86+ 6.10", Name(engine), "1", "–", "–", "–", "not fetched");
             return;
         }
 
-        await using var vm = new VirtualMachineBuilder().WithPreset(MachinePreset.Pc).WithMemory(64 << 20)
+        await using var vm = new VirtualMachineBuilder().WithEngine(engine).WithPreset(MachinePreset.Pc).WithMemory(64 << 20)
             .WithBootLoader(new LinuxBootLoader(image, default, "console=ttyS0,115200")).Build();
         var text = new GuestText(vm.Console);
         var start = new StartPoint();
@@ -98,16 +107,16 @@ internal static class BootTable
     }
 
     /// <summary>The Xen hypervisor, a multiboot image with a module: until it has started its processors and builds its first domain.</summary>
-    private static async Task BootXenAsync(Report report)
+    private static async Task BootXenAsync(Report report, ExecutionEngine engine)
     {
         const string name = "Xen 4.17 (multiboot ELF with module)";
         if (Image("xen-4.17-amd64.gz") is not { } image)
         {
-            report.Add(null, name, "1", "–", "–", "–", "not fetched");
+            report.Add(null, name, Name(engine), "1", "–", "–", "–", "not fetched");
             return;
         }
 
-        await using var vm = new VirtualMachineBuilder().WithMemory(MemoryBytes).WithBootLoader(new LinuxGuest("cloud").CreateXenLoader(Unpack(image))).Build();
+        await using var vm = new VirtualMachineBuilder().WithEngine(engine).WithMemory(MemoryBytes).WithBootLoader(new LinuxGuest("cloud").CreateXenLoader(Unpack(image))).Build();
         var text = new GuestText(vm.Console);
         var start = new StartPoint();
         await vm.StartAsync();
@@ -122,16 +131,16 @@ internal static class BootTable
     }
 
     /// <summary>grub-invaders, a game in the multiboot format, draws on a text screen: here a device of our own.</summary>
-    private static async Task BootInvadersAsync(Report report)
+    private static async Task BootInvadersAsync(Report report, ExecutionEngine engine)
     {
         if (Image("invaders.exec") is not { } image)
         {
-            report.Add(null, "grub-invaders (multiboot ELF)", "1", "–", "–", "–", "not fetched");
+            report.Add(null, "grub-invaders (multiboot ELF)", Name(engine), "1", "–", "–", "–", "not fetched");
             return;
         }
 
         TextScreen? screen = null;
-        await using var vm = new VirtualMachineBuilder().WithPreset(MachinePreset.Pc).WithMemory(64 << 20)
+        await using var vm = new VirtualMachineBuilder().WithEngine(engine).WithPreset(MachinePreset.Pc).WithMemory(64 << 20)
             .WithBootLoader(new MultibootLoader(image)).WithDevice(context => screen = TextScreen.Attach(context)).Build();
         var start = new StartPoint();
         await vm.StartAsync();
@@ -144,11 +153,11 @@ internal static class BootTable
         try
         {
             var said = await waitAsync();
-            report.Add(said == expected, [name, "1", .. Speed(vm, start, "F2"), said]);
+            report.Add(said == expected, [name, Name(vm.Engine), "1", .. Speed(vm, start, "F2"), said]);
         }
         catch (MeasurementException exception)
         {
-            report.Add(false, [name, "1", .. Speed(vm, start, "F2"), exception.Message.ReplaceLineEndings(" ")]);
+            report.Add(false, [name, Name(vm.Engine), "1", .. Speed(vm, start, "F2"), exception.Message.ReplaceLineEndings(" ")]);
         }
     }
 

@@ -14,25 +14,25 @@ internal static class FairShares
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(10);
     private static readonly int[] s_weights = [1, 2, 4];
 
-    public static async Task<int> RunAsync(string? markdownFile)
+    public static async Task<int> RunAsync(MeasurementOptions options)
     {
-        var report = new Report("Fair share: 20 busy machines on 2 workers, 10 s", markdownFile, "what", "must", "measured");
+        var report = new Report("Fair share: 20 busy machines on 2 workers, 10 s", options.MarkdownFile, "what", "must", "measured");
         await AnsiConsole.Status().StartAsync("Measuring weights", async status =>
         {
-            await MeasureWeightsAsync(report);
+            await MeasureWeightsAsync(report, options);
             status.Status("Measuring a cap among others");
-            await MeasureCapAsync(report, Machines);
+            await MeasureCapAsync(report, options, Machines);
             status.Status("Measuring a cap alone");
-            await MeasureCapAsync(report, 1);
+            await MeasureCapAsync(report, options, 1);
         });
         return report.Finish();
     }
 
-    private static async Task MeasureWeightsAsync(Report report)
+    private static async Task MeasureWeightsAsync(Report report, MeasurementOptions options)
     {
         using var scheduler = new WorkerPoolScheduler(Workers);
         using var timers = new VmTimerService();
-        VirtualMachine[] machines = [.. Enumerable.Range(0, Machines).Select(i => CreateBusy(scheduler, timers, new VmShare { Weight = s_weights[i % s_weights.Length] }))];
+        VirtualMachine[] machines = [.. Enumerable.Range(0, Machines).Select(i => CreateBusy(options, scheduler, timers, new VmShare { Weight = s_weights[i % s_weights.Length] }))];
         var (guestNs, _) = await RunAsync(machines);
         double totalNs = guestNs.Sum();
         var totalWeight = machines.Sum(vm => vm.Share.Weight);
@@ -48,12 +48,12 @@ internal static class FairShares
         await DisposeAsync(machines);
     }
 
-    private static async Task MeasureCapAsync(Report report, int count)
+    private static async Task MeasureCapAsync(Report report, MeasurementOptions options, int count)
     {
         using var scheduler = new WorkerPoolScheduler(Workers);
         using var timers = new VmTimerService();
         VirtualMachine[] machines = [.. Enumerable.Range(0, count).Select(i =>
-            CreateBusy(scheduler, timers, i == 0 ? new VmShare { Weight = 400, CapMilliCores = CapMilliCores } : new VmShare()))];
+            CreateBusy(options, scheduler, timers, i == 0 ? new VmShare { Weight = 400, CapMilliCores = CapMilliCores } : new VmShare()))];
         var (guestNs, elapsed) = await RunAsync(machines);
         var used = guestNs[0] / 1e6 / elapsed.TotalMilliseconds;
         var error = (used * 1000 / CapMilliCores) - 1;
@@ -63,7 +63,7 @@ internal static class FairShares
         await DisposeAsync(machines);
     }
 
-    private static VirtualMachine CreateBusy(WorkerPoolScheduler scheduler, VmTimerService timers, VmShare share) => new VirtualMachineBuilder()
+    private static VirtualMachine CreateBusy(MeasurementOptions options, WorkerPoolScheduler scheduler, VmTimerService timers, VmShare share) => options.CreateBuilder()
         .WithMemory(4 << 20)
         .WithBootLoader(new FlatBinaryLoader(TinyGuests.Busy(), TinyGuests.Gpa, FlatStartMode.Protected32))
         .WithScheduler(scheduler, share)

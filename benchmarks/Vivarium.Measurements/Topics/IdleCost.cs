@@ -14,20 +14,20 @@ internal static class IdleCost
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
-    public static async Task<int> RunAsync(string? markdownFile)
+    public static async Task<int> RunAsync(MeasurementOptions options)
     {
-        var report = new Report("Idle cost", markdownFile, "what", "must", "measured");
+        var report = new Report("Idle cost", options.MarkdownFile, "what", "must", "measured");
         var guest = new LinuxGuest("cloud");
         using var snapshot = new MemoryStream();
-        await MeasureOneAsync(report, guest, snapshot);
-        await MeasureManyAsync(report, guest, snapshot);
+        await MeasureOneAsync(report, guest, options.OneEngine, snapshot);
+        await MeasureManyAsync(report, guest, options.OneEngine, snapshot);
         return report.Finish();
     }
 
-    private static async Task MeasureOneAsync(Report report, LinuxGuest guest, MemoryStream snapshot)
+    private static async Task MeasureOneAsync(Report report, LinuxGuest guest, ExecutionEngine engine, MemoryStream snapshot)
     {
         Say("Measuring one idle guest");
-        await using var vm = guest.CreateBuilder(MemoryBytes).Build();
+        await using var vm = guest.CreateBuilder(MemoryBytes, engine).Build();
         await vm.StartAsync();
         await new GuestText(vm.Console).WaitForAsync(LinuxGuest.Prompt, s_patience);
         await Task.Delay(s_settling);
@@ -46,7 +46,7 @@ internal static class IdleCost
         await vm.SaveAsync(snapshot);
     }
 
-    private static async Task MeasureManyAsync(Report report, LinuxGuest guest, MemoryStream snapshot)
+    private static async Task MeasureManyAsync(Report report, LinuxGuest guest, ExecutionEngine engine, MemoryStream snapshot)
     {
         Say($"Restoring {Machines} idle guests");
         using var timers = new VmTimerService();
@@ -55,7 +55,7 @@ internal static class IdleCost
         var residentBefore = HostProcess.ResidentBytes();
         for (var i = 0; i < Machines; i++)
         {
-            var vm = guest.CreateBuilder(MemoryBytes).WithName($"idle-{i}").WithScheduler(scheduler).WithTimerService(timers).Build();
+            var vm = guest.CreateBuilder(MemoryBytes, engine).WithName($"idle-{i}").WithScheduler(scheduler).WithTimerService(timers).Build();
             snapshot.Position = 0;
             await vm.RestoreAsync(snapshot);
             await vm.StartAsync();

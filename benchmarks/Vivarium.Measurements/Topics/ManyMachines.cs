@@ -12,24 +12,24 @@ internal static class ManyMachines
     private const int Workers = 2;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(8);
 
-    public static async Task<int> RunAsync(string? markdownFile)
+    public static async Task<int> RunAsync(MeasurementOptions options)
     {
-        var report = new Report("Density", markdownFile, "what", "must", "measured");
+        var report = new Report("Density", options.MarkdownFile, "what", "must", "measured");
         await AnsiConsole.Progress().StartAsync(async progress =>
         {
-            await RunSmallAsync(report, progress.AddTask("Small machines", maxValue: SmallMachines));
-            await RunLinuxAsync(report, progress.AddTask("Linux machines of 4 GiB", maxValue: LinuxMachines));
+            await RunSmallAsync(report, options, progress.AddTask("Small machines", maxValue: SmallMachines));
+            await RunLinuxAsync(report, options, progress.AddTask("Linux machines of 4 GiB", maxValue: LinuxMachines));
         });
         return report.Finish();
     }
 
-    private static async Task RunSmallAsync(Report report, ProgressTask progress)
+    private static async Task RunSmallAsync(Report report, MeasurementOptions options, ProgressTask progress)
     {
         using var scheduler = new WorkerPoolScheduler(Workers);
         using var timers = new VmTimerService();
         var before = HostProcess.ResidentBytes();
         var watch = Stopwatch.StartNew();
-        VirtualMachine[] machines = [.. Enumerable.Range(0, SmallMachines).Select(i => new VirtualMachineBuilder()
+        VirtualMachine[] machines = [.. Enumerable.Range(0, SmallMachines).Select(i => options.CreateBuilder()
             .WithName($"small-{i}")
             .WithMemory(2 << 20)
             .WithBootLoader(new FlatBinaryLoader(TinyGuests.Print($"Hello from guest {i}.\n"), TinyGuests.Gpa, FlatStartMode.Protected32))
@@ -59,14 +59,14 @@ internal static class ManyMachines
             $"{right}; built in {built.TotalSeconds:F2} s, printed and ended in {ran.TotalSeconds:F2} s; {resident / SmallMachines} KiB resident each");
     }
 
-    private static async Task RunLinuxAsync(Report report, ProgressTask progress)
+    private static async Task RunLinuxAsync(Report report, MeasurementOptions options, ProgressTask progress)
     {
         var guest = new LinuxGuest("cloud");
         using var scheduler = new WorkerPoolScheduler(Workers);
         using var timers = new VmTimerService();
         var before = HostProcess.ResidentBytes();
         var watch = Stopwatch.StartNew();
-        VirtualMachine[] machines = [.. Enumerable.Range(0, LinuxMachines).Select(i => guest.CreateBuilder(4UL << 30)
+        VirtualMachine[] machines = [.. Enumerable.Range(0, LinuxMachines).Select(i => guest.CreateBuilder(4UL << 30, options.OneEngine)
             .WithName($"linux-{i}").WithScheduler(scheduler).WithTimerService(timers).Build())];
         var arrivals = await Task.WhenAll(machines.Select(async (vm, i) =>
         {

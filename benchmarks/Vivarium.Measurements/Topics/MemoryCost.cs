@@ -10,15 +10,15 @@ internal static class MemoryCost
     private const long AllowedMib = 30;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
-    public static async Task<int> RunAsync(string? markdownFile)
+    public static async Task<int> RunAsync(MeasurementOptions options)
     {
-        var report = new Report("Memory beyond what the guest touched", markdownFile, "what", "must", "measured");
+        var report = new Report("Memory beyond what the guest touched", options.MarkdownFile, "what", "must", "measured");
 
         // One small machine first, so that the runtime and the code of the library are there already.
-        await MeasureAsync(new VirtualMachineBuilder().WithBootLoader(Tiny(4096)), "touched", null, "warm-up");
+        await MeasureAsync(options.CreateBuilder().WithBootLoader(Tiny(4096)), "touched", null, "warm-up");
         await MeasureAsync(
-            new VirtualMachineBuilder().WithMemory(MemoryBytes).WithBootLoader(Tiny(TouchedBytes)), "touched", report, "4 GiB, a tiny guest touched 200 MiB");
-        await MeasureAsync(new LinuxGuest("cloud").CreateBuilder(MemoryBytes), LinuxGuest.Prompt, report, "4 GiB, Debian booted to a shell");
+            options.CreateBuilder().WithMemory(MemoryBytes).WithBootLoader(Tiny(TouchedBytes)), "touched", report, "4 GiB, a tiny guest touched 200 MiB");
+        await MeasureAsync(new LinuxGuest("cloud").CreateBuilder(MemoryBytes, options.OneEngine), LinuxGuest.Prompt, report, "4 GiB, Debian booted to a shell");
         return report.Finish();
     }
 

@@ -9,24 +9,24 @@ internal static class SnapshotProof
     private const int Instants = 20;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
-    public static async Task<int> RunAsync(string? markdownFile)
+    public static async Task<int> RunAsync(MeasurementOptions options)
     {
-        var report = new Report("Snapshots at random instants, restored in new processes", markdownFile, "guest", "must", "measured");
+        var report = new Report("Snapshots at random instants, restored in new processes", options.MarkdownFile, "guest", "must", "measured");
         await AnsiConsole.Progress().StartAsync(async progress =>
         {
-            var expected = await RunUninterruptedAsync();
-            await ProveAsync(report, progress, "tiny guest", CreateCompute, "", expected, ["inside REP MOVSD", "Sleep"]);
-            await ProveAsync(report, progress, "Debian: a shell and sha256sum", CreateHash, HashGuest.Command, HashGuest.Expected(), []);
+            var expected = await RunUninterruptedAsync(options.OneEngine);
+            await ProveAsync(report, progress, options.OneEngine, "tiny guest", CreateCompute, "", expected, ["inside REP MOVSD", "Sleep"]);
+            await ProveAsync(report, progress, options.OneEngine, "Debian: a shell and sha256sum", CreateHash, HashGuest.Command, HashGuest.Expected(), []);
         });
         return report.Finish();
     }
 
     /// <summary>The other process: goes on from a snapshot and prints the guest's result.</summary>
-    public static async Task<int> ResumeAsync(string file)
+    public static async Task<int> ResumeAsync(string file, ExecutionEngine engine)
     {
         await using var stream = File.OpenRead(file);
         var saved = (await SnapshotInfo.ReadAsync(stream)).Configuration;
-        await using var vm = new VirtualMachineBuilder().WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes).WithCpus(saved.CpuCount)
+        await using var vm = new VirtualMachineBuilder().WithEngine(engine).WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes).WithCpus(saved.CpuCount)
             .WithBootLoader(new FlatBinaryLoader(TinyGuests.Sleep(), TinyGuests.Gpa, FlatStartMode.Protected32)).Build();
         stream.Position = 0;
         await vm.RestoreAsync(stream);
@@ -36,14 +36,14 @@ internal static class SnapshotProof
         return 0;
     }
 
-    private static VirtualMachine CreateCompute() => new VirtualMachineBuilder().WithMemory(ComputeGuest.MemoryBytes)
+    private static VirtualMachine CreateCompute(ExecutionEngine engine) => new VirtualMachineBuilder().WithEngine(engine).WithMemory(ComputeGuest.MemoryBytes)
         .WithBootLoader(new FlatBinaryLoader(ComputeGuest.Create(), TinyGuests.Gpa, FlatStartMode.Protected32)).Build();
 
-    private static VirtualMachine CreateHash() => new LinuxGuest("cloud").CreateBuilder(HashGuest.MemoryBytes).WithCpus(2).Build();
+    private static VirtualMachine CreateHash(ExecutionEngine engine) => new LinuxGuest("cloud").CreateBuilder(HashGuest.MemoryBytes, engine).WithCpus(2).Build();
 
-    private static async Task<string> RunUninterruptedAsync()
+    private static async Task<string> RunUninterruptedAsync(ExecutionEngine engine)
     {
-        await using var vm = CreateCompute();
+        await using var vm = CreateCompute(engine);
         await vm.StartAsync();
         return await ReadResultAsync(new GuestText(vm.Console));
     }
@@ -55,12 +55,12 @@ internal static class SnapshotProof
     }
 
     private static async Task ProveAsync(
-        Report report, ProgressContext progress, string guest, Func<VirtualMachine> create, string command, string expected, string[] wanted)
+        Report report, ProgressContext progress, ExecutionEngine engine, string guest, Func<ExecutionEngine, VirtualMachine> create, string command, string expected, string[] wanted)
     {
         var task = progress.AddTask(guest, maxValue: Instants * 2);
         var files = new List<(string File, string Instant)>();
         string own;
-        await using (var vm = create())
+        await using (var vm = create(engine))
         {
             var text = new GuestText(vm.Console);
             await vm.StartAsync();
@@ -82,7 +82,7 @@ internal static class SnapshotProof
         var right = 0;
         foreach (var (file, _) in files)
         {
-            right += await ResumeElsewhereAsync(file) == expected ? 1 : 0;
+            right += await ResumeElsewhereAsync(file, engine) == expected ? 1 : 0;
             File.Delete(file);
             task.Increment(1);
         }
@@ -118,9 +118,9 @@ internal static class SnapshotProof
         }
     }
 
-    private static async Task<string> ResumeElsewhereAsync(string file)
+    private static async Task<string> ResumeElsewhereAsync(string file, ExecutionEngine engine)
     {
-        using var process = Process.Start(HostProcess.Another("resume", file))!;
+        using var process = Process.Start(HostProcess.Another("resume", file, "--engine", $"{engine}"))!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = (await process.StandardOutput.ReadToEndAsync()).Trim();
         await process.WaitForExitAsync();

@@ -10,14 +10,14 @@ internal static class StartLatency
     private const int WarmUps = 10;
     private const double AllowedMs = 20;
 
-    public static async Task<int> RunAsync(string? markdownFile)
+    public static async Task<int> RunAsync(MeasurementOptions options)
     {
-        var report = new Report("Build() to the first guest instruction, warm", markdownFile, "what", "must", "measured");
+        var report = new Report("Build() to the first guest instruction, warm", options.MarkdownFile, "what", "must", "measured");
         var linux = new LinuxGuest("cloud");
         var loader = linux.CreateLoader();
-        await MeasureAsync(report, "tiny guest, 256 MiB", () => new VirtualMachineBuilder().WithBootLoader(Tiny()));
-        await MeasureAsync(report, "tiny guest, 4 GiB, 2 vCPUs", () => new VirtualMachineBuilder().WithBootLoader(Tiny()).WithMemory(4UL << 30).WithCpus(2));
-        await MeasureAsync(report, "Debian cloud kernel, 4 GiB", () => new VirtualMachineBuilder().WithBootLoader(loader).WithMemory(4UL << 30));
+        await MeasureAsync(report, "tiny guest, 256 MiB", () => options.CreateBuilder().WithBootLoader(Tiny()));
+        await MeasureAsync(report, "tiny guest, 4 GiB, 2 vCPUs", () => options.CreateBuilder().WithBootLoader(Tiny()).WithMemory(4UL << 30).WithCpus(2));
+        await MeasureAsync(report, "Debian cloud kernel, 4 GiB", () => options.CreateBuilder().WithBootLoader(loader).WithMemory(4UL << 30));
         return report.Finish();
     }
 

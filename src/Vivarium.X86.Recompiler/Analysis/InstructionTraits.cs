@@ -12,8 +12,9 @@ internal sealed class InstructionTraits
 
     private InstructionTraits(in Instruction instruction, InstructionInfoFactory factory)
     {
-        var info = factory.GetInfo(instruction, InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage);
+        var info = factory.GetInfo(WithDistinctRegisters(instruction), InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage);
         var encoding = instruction.OpCode;
+        HasRepeatPrefix = encoding.MandatoryPrefix is MandatoryPrefix.PF2 or MandatoryPrefix.PF3;
         for (var i = 0; i < encoding.OpCount; i++)
         {
             _places[i] = PlaceOf(encoding.GetOpKind(i));
@@ -23,11 +24,31 @@ internal sealed class InstructionTraits
         }
     }
 
+    /// <summary>F2 or F3 is part of the opcode; elsewhere the processor ignores it.</summary>
+    public bool HasRepeatPrefix { get; }
+
     public OperandPlace Place(int operand) => _places[operand];
 
     public bool Reads(int operand) => _reads[operand];
 
     public bool Writes(int operand) => _writes[operand];
+
+    /// <summary>Iced knows that XOR of a register with itself reads nothing, which is not true of the code as such.</summary>
+    private static Instruction WithDistinctRegisters(in Instruction instruction)
+    {
+        var distinct = instruction;
+        if (instruction.Op0Kind == OpKind.Register && instruction.Op1Kind == OpKind.Register && instruction.Op0Register == instruction.Op1Register)
+        {
+            distinct.Op1Register = instruction.Op1Register + (instruction.Op1Register.GetNumber() % 2 == 0 ? 1 : -1);
+        }
+
+        if (instruction.OpCount > 2 && instruction.Op2Kind == OpKind.Register && instruction.Op2Register == distinct.Op1Register)
+        {
+            distinct.Op2Register = instruction.Op2Register + (instruction.Op2Register.GetNumber() % 4 < 2 ? 2 : -2);
+        }
+
+        return distinct;
+    }
 
     private static OperandPlace PlaceOf(OpCodeOperandKind kind) => kind switch
     {

@@ -26,6 +26,30 @@ internal sealed unsafe partial class BlockTranslator
         NoteWrites(i);
     }
 
+    /// <summary>MOV of an immediate to a whole register.</summary>
+    private void MoveImmediate(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        var guest = RegisterMap.General(instruction.Op0Register) >> 3;
+        var value = (long)instruction.GetImmediate(1);
+        value = instruction.Op0Register.GetSize() == 4 ? (uint)value : value;
+        if (Of(guest) != None)
+        {
+            _a.MoveImmediate(Of(guest), value);
+        }
+        else if (value == (int)value)
+        {
+            _a.StoreImmediate(8, HostOperand.Gpr(guest), (int)value);
+        }
+        else
+        {
+            _a.MoveImmediate(Data, value);
+            _a.Store(8, HostOperand.Gpr(guest), Data);
+        }
+
+        NoteWrites(i);
+    }
+
     /// <summary>CLD and STD change a flag that never is in the host's.</summary>
     private void DirectionFlag(int i)
     {

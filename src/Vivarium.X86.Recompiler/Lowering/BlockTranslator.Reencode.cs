@@ -28,6 +28,7 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         var traits = _traits.Of(instruction);
+        encoding.Repeat = traits.HasRepeatPrefix ? encoding.Repeat : (byte)0;
         var operands = MapOperands(instruction, traits, ref encoding);
         var usesFlags = _flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i);
         if (OpAt(i)->HasMemory)
@@ -168,7 +169,7 @@ internal sealed unsafe partial class BlockTranslator
                 _a.Byte(0x66);
             }
 
-            if (encoding.Repeat != 0 && encoding.Map != 0)
+            if (encoding.Repeat != 0)
             {
                 _a.Byte(encoding.Repeat);
             }

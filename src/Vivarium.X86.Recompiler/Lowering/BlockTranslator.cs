@@ -77,7 +77,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);
-        if (kind == LoweringKind.Interpret || (op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48 || IsRefused(op))
+        if (kind == LoweringKind.Interpret || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
         {
             return LoweringKind.Interpret;
         }
@@ -109,6 +109,12 @@ internal sealed unsafe partial class BlockTranslator
         if (kind == LoweringKind.BitTest && op->HasMemory && instruction.Op1Kind == OpKind.Register)
         {
             return LoweringKind.Interpret;
+        }
+
+        if (instruction.Mnemonic == Mnemonic.Mov && instruction.Op0Kind == OpKind.Register && instruction.Op1Kind != OpKind.Register
+            && instruction.Op1Kind != OpKind.Memory && instruction.Op0Register.GetSize() >= 4)
+        {
+            return LoweringKind.MoveImmediate;
         }
 
         return kind switch
@@ -156,6 +162,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.AlignedVector or LoweringKind.Vector: Reencode(i); return true;
             case LoweringKind.Copy: Copy(i); return true;
             case LoweringKind.LoadAddress: LoadAddress(i); return true;
+            case LoweringKind.MoveImmediate: MoveImmediate(i); return true;
             case LoweringKind.Push: Push(i); return true;
             case LoweringKind.Pop: Pop(i); return true;
             case LoweringKind.LeaveFrame: LeaveFrame(i); return true;
@@ -172,7 +179,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>The interpreter executes it. False if it ends the block.</summary>
     private bool Interpret(int i)
     {
-        var leaves = OpAt(i)->Code == OpCode.CallAndLeave;
+        var leaves = OpAt(i)->Code is OpCode.CallAndLeave or (>= OpCode.Jump and <= OpCode.JumpNle);
         var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0));
         _a.MoveImmediate(HostRegister.Data, record);
         _a.Call(_cache.Thunks.Interpret);
@@ -228,6 +235,7 @@ internal sealed unsafe partial class BlockTranslator
             OpCode.JumpIndirect => &BranchOps.JumpIndirect,
             OpCode.ReturnNear => &BranchOps.Return,
             OpCode.Jump => &BranchOps.JumpRelative,
+            >= OpCode.JumpO and <= OpCode.JumpNle => &BranchOps.JumpConditional,
             _ => null,
         };
         return handler != null ? (nint)handler : op.Target;

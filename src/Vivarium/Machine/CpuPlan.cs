@@ -18,6 +18,9 @@ internal sealed record CpuPlan
 
     public required GuestMemory Memory { get; init; }
 
+    /// <summary>What executes guest code, one for all processors of the machine; null is the interpreter.</summary>
+    public required ExecutionEngineProvider? Engine { get; init; }
+
     public required IPortIo PortIo { get; init; }
 
     public required IMmioPort MmioPort { get; init; }

@@ -9,6 +9,9 @@ internal sealed class MachineParts
 {
     public required MachineConfiguration Configuration { get; init; }
 
+    /// <summary>What executes guest code: never <see cref="ExecutionEngine.Auto"/>.</summary>
+    public required ExecutionEngine Engine { get; init; }
+
     public required ILogger Logger { get; init; }
 
     /// <summary>The device lock.</summary>

@@ -36,6 +36,9 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     /// <summary>How it was built.</summary>
     public MachineConfiguration Configuration => _parts.Configuration;
 
+    /// <summary>What executes its guest's code: the interpreter or the recompiler, never <see cref="ExecutionEngine.Auto"/>.</summary>
+    public ExecutionEngine Engine => _parts.Engine;
+
     /// <summary>What it is doing now.</summary>
     public MachineState State => _state;
 

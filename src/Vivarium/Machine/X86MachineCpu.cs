@@ -18,6 +18,7 @@ internal sealed class X86MachineCpu : IMachineCpu
             CpuCount = plan.CpuCount,
             Model = plan.Model,
             Memory = plan.Memory,
+            Engine = plan.Engine,
             PortIo = plan.PortIo,
             MmioPort = plan.MmioPort,
             Clock = plan.Clock,

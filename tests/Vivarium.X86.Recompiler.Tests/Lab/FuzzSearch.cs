@@ -33,7 +33,7 @@ internal sealed class FuzzSearch(int first, int step, int most)
     private void Search(TimeSpan time)
     {
         using var record = SeedRecord.Open(_first);
-        using var comparison = new LabComparison(GuestEngine.Create);
+        using var comparison = new LabComparison(TestEngine.Create);
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < time && _seed < _end; _seed += step)
         {
             record?.Set(_seed);
@@ -63,7 +63,7 @@ internal sealed class FuzzSearch(int first, int step, int most)
 
     private static string? Difference(LabCase made)
     {
-        using var comparison = new LabComparison(GuestEngine.Create);
+        using var comparison = new LabComparison(TestEngine.Create);
         return comparison.Difference(made.Program!, made.State);
     }
 }

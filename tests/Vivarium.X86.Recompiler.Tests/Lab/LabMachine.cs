@@ -19,10 +19,10 @@ internal sealed unsafe class LabMachine : IDisposable
     private readonly byte[] _noStacks = new byte[0x2000];
     private readonly ulong[] _entries;
 
-    public LabMachine(Func<GuestMemory, ExecutionEngineProvider?> engine)
+    public LabMachine(Func<ExecutionEngineProvider?> engine)
     {
         Memory.AddRam(0, LabLayout.RamBytes);
-        _engine = new EngineProbe(engine(Memory));
+        _engine = new EngineProbe(engine());
         _cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, MmioPort = _mmio, Engine = _engine });
         _tables64 = new LabTables(Memory, is64: true);
         _tables32 = new LabTables(Memory, is64: false);

@@ -19,7 +19,8 @@ public sealed class Captured286Tests
         var excused = 0;
         using var memory = new GuestMemory();
         memory.AddRam(0, RamBytes);
-        using var cpu = new X86Cpu(new X86CpuOptions { Memory = memory });
+        using var engine = TestEngine.Create();
+        using var cpu = new X86Cpu(new X86CpuOptions { Memory = memory, Engine = engine });
         foreach (var test in Files().SelectMany(MooFile.Read))
         {
             total++;

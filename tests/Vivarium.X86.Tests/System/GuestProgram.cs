@@ -5,7 +5,7 @@ namespace Vivarium.X86.Tests;
 
 /// <summary>
 /// A small guest: 4 MiB of memory with a GDT, an IDT whose handlers halt, a TSS and identity-mapped page tables, in real, 32-bit or 64-bit mode
-/// at CPL 0 with interrupts off. A program ends at its own HLT, or in the handler of what it raised, and <see cref="Run"/> tells which.
+/// at CPL 0 with interrupts off, on the engine of <see cref="TestEngine"/>. A program ends at its own HLT, or in the handler of what it raised, and <see cref="Run"/> tells which.
 /// </summary>
 internal sealed class GuestProgram : IDisposable
 {
@@ -43,14 +43,15 @@ internal sealed class GuestProgram : IDisposable
         _bits = bits;
         Memory = first?.Memory ?? new GuestMemory();
         OwnsMemory = first is null;
-        _engine = first is null ? GuestEngine.Create(Memory) : first._engine;
         if (OwnsMemory)
         {
             Memory.AddRam(0, MemoryBytes);
         }
 
+        _engine = first is null ? TestEngine.Create() : first._engine;
+
         Apic = new FakeApic { ApicId = (uint)index };
-        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2, Engine = _engine }) { LocalApic = Apic };
+        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Engine = _engine, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2 }) { LocalApic = Apic };
         Cpu[X86Register.Rsp] = StackTop - ((ulong)index * 0x1000);
         Cpu[X86Register.Rip] = CodeBase;
     }

@@ -29,7 +29,8 @@ public sealed class MultiprocessorTests
     {
         using var memory = new Memory.GuestMemory();
         memory.AddRam(0, 0x100000);
-        using var cpu = new X86Cpu(new X86CpuOptions { Memory = memory, IsBootstrap = false, Index = 1, CpuCount = 2 });
+        using var engine = TestEngine.Create();
+        using var cpu = new X86Cpu(new X86CpuOptions { Memory = memory, Engine = engine, IsBootstrap = false, Index = 1, CpuCount = 2 });
         Assert.Equal(VcpuExitReason.Halted, cpu.Run(10).Reason);
         memory.TryWrite(0x9A000, [0xB8, 0x34, 0x12, 0xF4]);
         cpu.SignalInit();

@@ -1,9 +1,0 @@
-using Vivarium.Memory;
-
-namespace Vivarium.X86.Tests;
-
-/// <summary>The engine that guest programs run on here: the interpreter.</summary>
-internal static class GuestEngine
-{
-    public static ExecutionEngineProvider? Create(GuestMemory memory) => null;
-}
