@@ -7,7 +7,7 @@ namespace Vivarium.X86.Tests;
 /// <summary>Runs a program on the interpreter and on another engine, and says what differs.</summary>
 internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDisposable
 {
-    private readonly LabMachine _expected = new(static _ => null);
+    private readonly LabMachine _expected = new(static () => null);
     private readonly LabMachine _actual = new(engine);
 
     /// <summary>Cases that could be compared.</summary>

@@ -10,7 +10,7 @@ public sealed class LabSelfTests
     [Fact]
     public void CasesAreComparableAndReachEveryKindOfEnd()
     {
-        using var machine = new LabMachine(static _ => null);
+        using var machine = new LabMachine(static () => null);
         var ends = new Dictionary<int, int>();
         var (completed, discarded, instructions) = (0, 0, 0L);
         for (var seed = 1; seed <= Cases; seed++)
@@ -60,7 +60,7 @@ public sealed class LabSelfTests
     [Fact]
     public void AWrongEngineIsFoundAndItsCaseMadeSmall()
     {
-        using var comparison = new LabComparison(static _ => new WrongProvider());
+        using var comparison = new LabComparison(static () => new WrongProvider());
         var made = Enumerable.Range(1, Cases).Select(CaseGenerator.Create).First(candidate => Fails(candidate));
         var smallest = CaseShrinker.Minimise(made, Fails);
         Assert.True(smallest.Steps.Count <= 2, smallest.ToString());
