@@ -25,6 +25,9 @@ internal sealed class FlagDefinedness
 
     public int FirstUndefinedRead { get; }
 
+    /// <summary>What may be undefined behind any instruction.</summary>
+    public ulong Anywhere => _instructions.Select((instruction, index) => After(instruction, _before[index])).Aggregate(0UL, (all, flags) => all | flags);
+
     public ulong Before(int index) => _before[index];
 
     private void Solve(IReadOnlyDictionary<ulong, int> indices)

@@ -58,7 +58,8 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
         undefined = vector < 0 ? program.UndefinedAt(rip) : 0;
         if (vector < 0)
         {
-            return program.Contains(rip) || machine.Exit.Reason == VcpuExitReason.Shutdown;
+            // A triple fault leaves parts of frames behind, flags among them.
+            return machine.Exit.Reason == VcpuExitReason.Shutdown ? program.UndefinedAnywhere == 0 : program.Contains(rip);
         }
 
         // The frame: an error code, RIP, CS, RFLAGS.

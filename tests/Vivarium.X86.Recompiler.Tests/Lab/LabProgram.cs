@@ -47,8 +47,12 @@ internal sealed class LabProgram
     /// <summary>Where an instruction starts, or the end of the HLT that ends the program.</summary>
     public bool Contains(ulong rip) => _indices.ContainsKey(rip) || rip == Rip + (ulong)_code.Length;
 
-    /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, or behind the HLT.</summary>
-    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index) : _flags.Before(Instructions.Count - 1);
+    /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>
+    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
+        : Contains(rip) ? _flags.Before(Instructions.Count - 1)
+        : UndefinedAnywhere;
+
+    public ulong UndefinedAnywhere => _flags.Anywhere;
 
     public void Write(GuestMemory memory)
     {
