@@ -84,8 +84,10 @@ internal sealed class FlagDefinedness
         var written = Bits(instruction.RflagsWritten | instruction.RflagsCleared | instruction.RflagsSet);
         if (IsCounted(instruction, out var count))
         {
-            // SHL and SHR leave CF undefined once everything was shifted out; a count of zero leaves all flags as they were.
+            // A rotation by more than one leaves OF undefined, by a whole turn too. SHL and SHR leave CF undefined once everything was shifted out; a count of zero leaves all flags as they were.
             var bits = instruction.Op0Kind == OpKind.Register ? instruction.Op0Register.GetSize() * 8 : instruction.MemorySize.GetSize() * 8;
+            var isRotation = instruction.Mnemonic is Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr;
+            undefined |= isRotation && (count & (bits == 64 ? 63 : 31)) > 1 ? Rflags.Of : 0;
             var isLogical = instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr;
             undefined |= isLogical && bits < 32 && (count is null || (count & 31) >= bits) ? Rflags.Cf : 0;
             written = count is null ? 0 : written;
