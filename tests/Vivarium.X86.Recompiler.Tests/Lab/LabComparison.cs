@@ -56,10 +56,15 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
         var rip = machine.State->Rip;
         var vector = LabKernel.VectorOf(rip);
         undefined = vector < 0 ? program.UndefinedAt(rip) : 0;
+        if (vector == (int)ExceptionVector.DoubleFault || machine.Exit.Reason == VcpuExitReason.Shutdown)
+        {
+            // Parts of earlier frames are left behind, flags among them.
+            return program.UndefinedAnywhere == 0;
+        }
+
         if (vector < 0)
         {
-            // A triple fault leaves parts of frames behind, flags among them.
-            return machine.Exit.Reason == VcpuExitReason.Shutdown ? program.UndefinedAnywhere == 0 : program.Contains(rip);
+            return program.Contains(rip);
         }
 
         // The frame: an error code, RIP, CS, RFLAGS.
