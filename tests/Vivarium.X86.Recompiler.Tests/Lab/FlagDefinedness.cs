@@ -32,14 +32,14 @@ internal sealed class FlagDefinedness
 
     private void Solve(IReadOnlyDictionary<ulong, int> indices)
     {
-        var afterCalls = Enumerable.Range(1, _instructions.Count - 1).Where(i => _instructions[i - 1].FlowControl is FlowControl.Call or FlowControl.IndirectCall).ToArray();
+        var returns = Enumerable.Range(0, _instructions.Count).Where(IsReturnTarget).ToArray();
         for (var changed = true; changed;)
         {
             changed = false;
             for (var i = 0; i < _instructions.Count; i++)
             {
                 var after = After(_instructions[i], _before[i]);
-                foreach (var next in Successors(i, indices, afterCalls))
+                foreach (var next in Successors(i, indices, returns))
                 {
                     changed |= (after & ~_before[next]) != 0;
                     _before[next] |= after;
@@ -48,21 +48,33 @@ internal sealed class FlagDefinedness
         }
     }
 
+    /// <summary>Whether a RET may lead to an instruction: it is behind a call, or its address was put into a register.</summary>
+    private bool IsReturnTarget(int index) =>
+        (index > 0 && _instructions[index - 1].FlowControl is FlowControl.Call or FlowControl.IndirectCall)
+        || _instructions.Any(other => AddressIn(other) == _instructions[index].IP);
+
+    private static ulong AddressIn(in Instruction instruction) => instruction.Mnemonic switch
+    {
+        Mnemonic.Lea when instruction.IsIPRelativeMemoryOperand => instruction.IPRelativeMemoryAddress,
+        Mnemonic.Mov when instruction.Op1Kind == OpKind.Immediate32 => instruction.Immediate32,
+        _ => 0,
+    };
+
     /// <summary>Where it may go on. An indirect branch may go anywhere in the program.</summary>
-    private IEnumerable<int> Successors(int index, IReadOnlyDictionary<ulong, int> indices, int[] afterCalls)
+    private IEnumerable<int> Successors(int index, IReadOnlyDictionary<ulong, int> indices, int[] returns)
     {
         var flow = _instructions[index].FlowControl;
         if (flow is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch or FlowControl.Call
-            && indices.TryGetValue(_instructions[index].NearBranchTarget, out var target))
+            && indices.TryGetValue(_instructions[index].NearBranchTarget, out var branch))
         {
-            yield return target;
+            yield return branch;
         }
 
         if (flow is FlowControl.Return)
         {
-            foreach (var after in afterCalls)
+            foreach (var target in returns)
             {
-                yield return after;
+                yield return target;
             }
         }
         else if (flow is FlowControl.IndirectBranch or FlowControl.IndirectCall)
