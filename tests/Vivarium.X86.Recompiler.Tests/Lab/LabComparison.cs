@@ -38,10 +38,11 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
             return null;
         }
 
+        // From scratch, again with the translations at hand, and in slices that end anywhere.
         Compared++;
-        _actual.Run(program, state);
-        TryMaskFrame(_actual, program, out var alsoUndefined);
-        return Compare(program, undefined | alsoUndefined);
+        return DifferenceOf(program, state, undefined, LabMachine.Budget)
+            ?? Again(DifferenceOf(program, state, undefined, LabMachine.Budget), "the second time")
+            ?? Again(DifferenceOf(program, state, undefined, Slice(program)), $"in slices of {Slice(program)}");
     }
 
     public void Dispose()
@@ -49,6 +50,17 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
         _expected.Dispose();
         _actual.Dispose();
     }
+
+    private string? DifferenceOf(LabProgram program, LabState state, ulong undefined, long slice)
+    {
+        _actual.Run(program, state, slice);
+        TryMaskFrame(_actual, program, out var alsoUndefined);
+        return Compare(program, undefined | alsoUndefined);
+    }
+
+    private static string? Again(string? difference, string how) => difference is null ? null : $"{how}, {difference}";
+
+    private static long Slice(LabProgram program) => 1 + (program.Code.Length % 9);
 
     /// <summary>Clears undefined flags in the frame of the exception that ended the program. False: it left the program in an unknown way.</summary>
     private static unsafe bool TryMaskFrame(LabMachine machine, LabProgram program, out ulong undefined)

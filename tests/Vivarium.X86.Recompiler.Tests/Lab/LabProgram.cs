@@ -1,5 +1,4 @@
 using Iced.Intel;
-using Vivarium.Memory;
 
 namespace Vivarium.X86.Tests;
 
@@ -54,22 +53,21 @@ internal sealed class LabProgram
 
     public ulong UndefinedAnywhere => _flags.Anywhere;
 
-    public void Write(GuestMemory memory)
+    /// <summary>Puts what belongs into a physical page there.</summary>
+    public void CopyTo(ulong gpa, Span<byte> frame)
     {
-        var at = 0;
-        foreach (var page in LabLayout.Pages(Mode.Bits() == 64).Take(LabLayout.CodePages))
+        foreach (var page in LabLayout.Pages(Mode.Bits() == 64).Take(LabLayout.CodePages).Where(page => page.Gpa == gpa))
         {
-            var start = Math.Max((int)(page.Linear - LabLayout.Code), Offset + at);
-            var length = Math.Min(_code.Length - at, (int)(page.Linear - LabLayout.Code) + 0x1000 - start);
-            if (length > 0)
+            var first = (int)(page.Linear - LabLayout.Code);
+            var (start, end) = (Math.Max(first, Offset), Math.Min(first + 0x1000, Offset + _code.Length));
+            if (start < end)
             {
-                memory.TryWrite(page.Gpa + (ulong)(start & 0xFFF), _code.AsSpan(at, length));
-                at += length;
+                _code.AsSpan(start - Offset, end - start).CopyTo(frame[(start - first)..]);
             }
         }
     }
 
-    /// <summary>Whether the code is still what <see cref="Write"/> wrote.</summary>
+    /// <summary>Whether the code is still as it was.</summary>
     public bool IsIntact(LabMachine machine)
     {
         for (var at = 0; at < _code.Length;)
