@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.X86;
 
 namespace Vivarium.Cli;
 
@@ -11,7 +12,8 @@ internal static class MachineFactory
     public static async Task<VirtualMachine> CreateAsync(
         RunOptions options, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine).WithLogging(loggers);
+        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine)
+            .WithRecompiler(new RecompilerOptions { PerfMap = options.PerfMap }).WithLogging(loggers);
         if (debugConsole is not null)
         {
             builder.WithDebugConsole(debugConsole);

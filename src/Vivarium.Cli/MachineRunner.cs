@@ -33,6 +33,10 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
             await output.ConfigureAwait(false);
             terminal?.Dispose();
             await errors.WriteLineAsync(summary.Describe(end)).ConfigureAwait(false);
+            if (options.EngineReport && vm.GetRecompilerReport() is { } report)
+            {
+                await errors.WriteAsync(report.ToString()).ConfigureAwait(false);
+            }
             return code;
         }
     }

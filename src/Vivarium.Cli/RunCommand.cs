@@ -35,6 +35,8 @@ internal static class RunCommand
         var memory = new Option<string>("--memory") { HelpName = "SIZE", Description = "Guest memory, as 512M or 4G; a plain number is in MiB.", DefaultValueFactory = _ => "256M" };
         var cpus = new Option<string>("--cpus") { HelpName = "N", Description = "Processors, 1 to 255.", DefaultValueFactory = _ => "1" };
         var engine = new Option<string>("--engine") { HelpName = "E", Description = "What executes guest code: auto (the recompiler where the host allows it), interpreter or recompiler.", DefaultValueFactory = _ => "auto" };
+        var report = new Option<bool>("--engine-report") { Description = "Prints at the end what the recompiler did and what the interpreter executed for it." };
+        var perfMap = new Option<bool>("--perf-map") { Description = "Names translated code for Linux perf in /tmp/perf-PID.map." };
         var cpu = new Option<string>("--cpu") { HelpName = "MODEL", Description = $"CPU model: {RunOptions.CpuModelNames}.", DefaultValueFactory = _ => "max" };
         var rom = new Option<string?>("--rom") { HelpName = "F", Description = "ROM image that ends at the reset vector." };
         var multiboot = new Option<string?>("--multiboot") { HelpName = "F", Description = "Multiboot 1 image." };
@@ -45,7 +47,7 @@ internal static class RunCommand
         var timeout = new Option<string?>("--timeout") { HelpName = "SECONDS", Description = "Ends the machine after so long." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, cpu, rom, multiboot, serial, debugConsole, save, load, timeout,
+            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, debugConsole, save, load, timeout,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -57,6 +59,8 @@ internal static class RunCommand
                 MemoryBytes = MemorySize.Parse(result.GetValue(memory)!),
                 Cpus = RunOptions.ParseCpus(result.GetValue(cpus)!),
                 Engine = RunOptions.FindEngine(result.GetValue(engine)!),
+                EngineReport = result.GetValue(report),
+                PerfMap = result.GetValue(perfMap),
                 CpuModel = result.GetValue(cpu)!,
                 Rom = result.GetValue(rom),
                 Multiboot = result.GetValue(multiboot),

@@ -20,6 +20,12 @@ internal sealed record RunOptions
 
     public ExecutionEngine Engine { get; init; }
 
+    /// <summary>Whether the recompiler's report is printed at the end.</summary>
+    public bool EngineReport { get; init; }
+
+    /// <summary>Whether translated code is named for Linux perf.</summary>
+    public bool PerfMap { get; init; }
+
     public string CpuModel { get; init; } = "max";
 
     public string? Rom { get; init; }

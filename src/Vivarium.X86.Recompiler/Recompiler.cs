@@ -9,6 +9,7 @@ namespace Vivarium.X86;
 public sealed class Recompiler : ExecutionEngineProvider
 {
     private readonly CodeCache _cache;
+    private readonly List<RecompilerEngine> _engines = [];
 
     /// <summary>Takes executable memory for the code cache.</summary>
     /// <exception cref="PlatformNotSupportedException">The host is not x64; see <see cref="IsSupported"/>.</exception>
@@ -24,7 +25,7 @@ public sealed class Recompiler : ExecutionEngineProvider
             throw new PlatformNotSupportedException("The recompiler emits code for x64 hosts only: choose the interpreter on this one.");
         }
 
-        _cache = new CodeCache(options.CodeCacheBytes);
+        _cache = new CodeCache(options.CodeCacheBytes, options.PerfMap ? new PerfMap() : null);
     }
 
     /// <summary>Whether this host's processor can run what a recompiler emits. It may still refuse executable memory.</summary>
@@ -36,6 +37,32 @@ public sealed class Recompiler : ExecutionEngineProvider
     /// <inheritdoc/>
     public override void Dispose() => _cache.Dispose();
 
-    internal override IExecutionEngine Create(VcpuMemory memory, CpuCore core, Interpreter interpreter) =>
-        new RecompilerEngine(_cache, memory, core, interpreter);
+    /// <summary>What was done so far. Exact while the processors are parked.</summary>
+    public RecompilerReport GetReport()
+    {
+        lock (_cache.Gate)
+        {
+            var counts = _cache.Count();
+            return new RecompilerReport(
+                _engines.Sum(engine => engine.Translated),
+                _engines.Sum(engine => engine.Blocks),
+                _cache.UsedBytes,
+                _cache.Generation,
+                TimeSpan.FromTicks(_engines.Sum(engine => engine.TranslationTime.Ticks)),
+                _engines.Sum(engine => engine.Entries),
+                counts.Interpreted,
+                counts.SlowPaths);
+        }
+    }
+
+    internal override IExecutionEngine Create(VcpuMemory memory, CpuCore core, Interpreter interpreter)
+    {
+        var engine = new RecompilerEngine(_cache, memory, core, interpreter);
+        lock (_cache.Gate)
+        {
+            _engines.Add(engine);
+        }
+
+        return engine;
+    }
 }

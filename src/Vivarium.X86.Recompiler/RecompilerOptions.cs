@@ -5,4 +5,7 @@ public sealed record RecompilerOptions
 {
     /// <summary>Size of the code cache in bytes. Default 64 MiB; range 1 MiB to 1 GiB. Pages cost memory when they are first used.</summary>
     public int CodeCacheBytes { get; init; } = 64 << 20;
+
+    /// <summary>Whether translated blocks are named in /tmp/perf-PID.map for Linux perf. Default false.</summary>
+    public bool PerfMap { get; init; }
 }

@@ -25,6 +25,7 @@ public sealed class VirtualMachineBuilder
     private int _cpuCount = 1;
     private CpuModel _cpuModel = CpuModel.Max;
     private ExecutionEngine _engine = ExecutionEngine.Auto;
+    private RecompilerOptions _recompilerOptions = new();
     private IBootLoader? _loader;
     private IVcpuScheduler? _scheduler;
     private VmShare _share = new();
@@ -39,7 +40,7 @@ public sealed class VirtualMachineBuilder
     internal Func<CpuPlan, IMachineCpu> CpuFactory { get; set; } = plan => new X86MachineCpu(plan);
 
     /// <summary>How the recompiler is made; tests put a host that refuses.</summary>
-    internal Func<ExecutionEngineProvider> RecompilerFactory { get; set; } = () => new Recompiler();
+    internal Func<RecompilerOptions, ExecutionEngineProvider> RecompilerFactory { get; set; } = options => new Recompiler(options);
 
     /// <summary>Names the machine, for logs and schedulers. Default "vm".</summary>
     public VirtualMachineBuilder WithName(string name)
@@ -85,6 +86,14 @@ public sealed class VirtualMachineBuilder
     public VirtualMachineBuilder WithEngine(ExecutionEngine engine)
     {
         _engine = engine;
+        return this;
+    }
+
+    /// <summary>Sets up the recompiler, if that is what executes guest code.</summary>
+    public VirtualMachineBuilder WithRecompiler(RecompilerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _recompilerOptions = options;
         return this;
     }
 
@@ -245,7 +254,7 @@ public sealed class VirtualMachineBuilder
         }
 
         owned.AddRange(context.Owned);
-        var engine = EngineChoice.Create(_engine, RecompilerFactory, logger, _name);
+        var engine = EngineChoice.Create(_engine, () => RecompilerFactory(_recompilerOptions), logger, _name);
         if (engine is not null)
         {
             owned.Add(engine);
@@ -261,6 +270,7 @@ public sealed class VirtualMachineBuilder
         var parts = new MachineParts
         {
             Configuration = configuration,
+            Recompiler = engine as Recompiler,
             Engine = engine is null ? ExecutionEngine.Interpreter : ExecutionEngine.Recompiler,
             Logger = logger,
             DeviceLock = deviceLock,

@@ -110,7 +110,7 @@ public sealed class EngineTests
         {
             var log = new WarningLog();
             var builder = Builder(ExecutionEngine.Auto).WithLogging(log).WithCpus(3);
-            builder.RecompilerFactory = () => throw refusal;
+            builder.RecompilerFactory = _ => throw refusal;
             await using var vm = builder.Build();
             Assert.Equal(ExecutionEngine.Interpreter, vm.Engine);
             Assert.Contains(refusal.Message, Assert.Single(log.Warnings), StringComparison.Ordinal);
@@ -124,7 +124,7 @@ public sealed class EngineTests
     public void A_recompiler_asked_for_by_name_that_cannot_be_had_is_refused_with_a_sentence()
     {
         var builder = Builder(ExecutionEngine.Recompiler);
-        builder.RecompilerFactory = () => throw new OutOfMemoryException("The host refused executable memory.");
+        builder.RecompilerFactory = _ => throw new OutOfMemoryException("The host refused executable memory.");
         var exception = Assert.Throws<InvalidOperationException>(builder.Build);
         Assert.Contains("The host refused executable memory.", exception.Message, StringComparison.Ordinal);
         Assert.EndsWith(".", exception.Message, StringComparison.Ordinal);
@@ -136,10 +136,10 @@ public sealed class EngineTests
         Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
         var made = 0;
         var builder = Builder(ExecutionEngine.Recompiler).WithCpus(4);
-        builder.RecompilerFactory = () =>
+        builder.RecompilerFactory = options =>
         {
             made++;
-            return new Recompiler();
+            return new Recompiler(options);
         };
         await using var vm = builder.Build();
         Assert.Equal(1, made);

@@ -23,8 +23,12 @@ internal sealed unsafe class CodeCache : IDisposable
     private int _recordCount;
     private int _edgeCount;
 
-    public CodeCache(int sizeBytes)
+    private readonly PerfMap? _perfMap;
+    private readonly RecordCounts _flushedCounts = new();
+
+    public CodeCache(int sizeBytes, PerfMap? perfMap = null)
     {
+        _perfMap = perfMap;
         _memory = new CodeMemory(sizeBytes);
 
         // SAFETY: freed in Dispose; the host gives memory for the pages that are touched.
@@ -49,11 +53,6 @@ internal sealed unsafe class CodeCache : IDisposable
 
     /// <summary>Bytes of code.</summary>
     public int UsedBytes => _used;
-
-    public int BlockCount => _blocks.Count;
-
-    /// <summary>Guest instructions that have a record, for reports.</summary>
-    public int RecordCount => _recordCount;
 
     /// <summary>Whether another block fits for sure.</summary>
     public bool HasRoom => _memory.SizeBytes - _used > MaxBlockBytes
@@ -96,6 +95,7 @@ internal sealed unsafe class CodeCache : IDisposable
     {
         var block = new TranslatedBlock(gpa, ExecutableOf(entry));
         _used = (int)(end - _memory.Writable);
+        _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{gpa:x}/{(int)mode:x}"));
         var key = KeyOf(gpa, mode);
         _blocks[key] = block;
         ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, gpa >> 12, out _);
@@ -126,10 +126,20 @@ internal sealed unsafe class CodeCache : IDisposable
     public void Empty()
     {
         Generation++;
+        AddCounts(_flushedCounts);
         Forget();
         _used = _firstByte;
         _recordCount = 0;
         _edgeCount = 0;
+    }
+
+    /// <summary>How often the interpreter ran each instruction.</summary>
+    public RecordCounts Count()
+    {
+        var counts = new RecordCounts();
+        counts.Add(_flushedCounts);
+        AddCounts(counts);
+        return counts;
     }
 
     public void Dispose()
@@ -137,6 +147,15 @@ internal sealed unsafe class CodeCache : IDisposable
         NativeMemory.Free(_records);
         NativeMemory.Free(_edges);
         _memory.Dispose();
+        _perfMap?.Dispose();
+    }
+
+    private void AddCounts(RecordCounts counts)
+    {
+        for (var i = 0; i < _recordCount; i++)
+        {
+            counts.Add(_records[i]);
+        }
     }
 
     private static ulong KeyOf(ulong gpa, TranslationMode mode) => gpa ^ ((ulong)mode << 52);

@@ -28,6 +28,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     private int _generation;
     private bool _isDisposed;
     private Exception? _failure;
+    private long _translationTicks;
 
     public RecompilerEngine(CodeCache cache, VcpuMemory memory, CpuCore core, Interpreter interpreter)
     {
@@ -46,6 +47,19 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         _enter = (delegate* unmanaged<CpuState*, nint, int>)cache.ExecutableOf(cache.Thunks.Enter);
         _generation = cache.Generation;
     }
+
+    /// <summary>Guest instructions translated.</summary>
+    public long Translated { get; private set; }
+
+    /// <summary>Blocks translated.</summary>
+    public long Blocks { get; private set; }
+
+    public TimeSpan TranslationTime => TimeSpan.FromTicks(_translationTicks * TimeSpan.TicksPerSecond / NanosecondsPerSecond);
+
+    private const long NanosecondsPerSecond = 1_000_000_000;
+
+    /// <summary>How often emitted code was entered.</summary>
+    public long Entries { get; private set; }
 
     /// <summary>.NET runs with every SIMD exception masked, rounding to nearest.</summary>
     private const uint HostMxcsr = 0x1F80;
@@ -175,6 +189,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return ExitCode.Lookup;
         }
 
+        Entries++;
         var exit = _enter(_state, code);
         if (_failure is { } failure)
         {
@@ -242,6 +257,18 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             _core.EndExclusive();
         }
 
-        return _finder.TryDecodeRun(gpa, _run) ? _translator.Translate(_cache, _run, _mode) : null;
+#pragma warning disable RS0030 // Time that the host spends, for reports; no guest sees it.
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        if (!_finder.TryDecodeRun(gpa, _run))
+        {
+            return null;
+        }
+
+        var block = _translator.Translate(_cache, _run, _mode);
+        Blocks++;
+        Translated += _run.Count;
+        _translationTicks += System.Diagnostics.Stopwatch.GetTimestamp() - start;
+#pragma warning restore RS0030
+        return block;
     }
 }

@@ -18,10 +18,12 @@ public sealed class CpuModel
 
     private static readonly CpuFeature[] s_v2Features = [.. s_v1Features, Sse3, Ssse3, Sse41, Sse42, Popcnt, Cx16, LahfLm];
 
+    private static readonly CpuFeature[] s_v3Features = [.. s_v2Features, Avx, Avx2, Bmi1, Bmi2, F16c, Fma, Abm, Movbe, Xsave];
+
     private static readonly CpuFeature[] s_maxFeatures =
     [
-        .. s_v2Features, Pclmulqdq, Pcid, Movbe, Aes, Xsave, Rdrand, FsGsBase, TscAdjust, Bmi1, Smep, Erms, Invpcid, Rdseed, Adx, Smap,
-        ClflushOpt, Clwb, Sha, Umip, Pku, Rdpid, Fsrm, Abm, PrefetchW, Page1Gb, Rdtscp, XsaveOpt, Xsavec, Xgetbv1,
+        .. s_v3Features, Pclmulqdq, Pcid, Aes, Rdrand, FsGsBase, TscAdjust, Smep, Erms, Invpcid, Rdseed, Adx, Smap,
+        ClflushOpt, Clwb, Sha, Umip, Pku, Rdpid, Fsrm, PrefetchW, Page1Gb, Rdtscp, XsaveOpt, Xsavec, Xgetbv1,
     ];
 
     private readonly FrozenSet<CpuFeature> _features;
@@ -36,7 +38,7 @@ public sealed class CpuModel
             | ControlBits.Cr4Pce | ControlBits.Cr4OsFxsr | ControlBits.Cr4OsXmmExcpt
             | If(Umip, ControlBits.Cr4Umip) | If(FsGsBase, ControlBits.Cr4FsGsBase) | If(Pcid, ControlBits.Cr4Pcide)
             | If(Xsave, ControlBits.Cr4OsXsave) | If(Smep, ControlBits.Cr4Smep) | If(Smap, ControlBits.Cr4Smap) | If(Pku, ControlBits.Cr4Pke);
-        SupportedXcr0 = Has(Xsave) ? 3UL | If(Pku, 1UL << 9) : 0;
+        SupportedXcr0 = Has(Xsave) ? XsaveLayout.X87Bit | XsaveLayout.SseBit | If(Avx, XsaveLayout.AvxBit) | If(Pku, XsaveLayout.PkruBit) : 0;
     }
 
     /// <summary>The baseline: SSE2 and 64-bit mode.</summary>
@@ -45,11 +47,14 @@ public sealed class CpuModel
     /// <summary>With SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and CMPXCHG16B.</summary>
     public static CpuModel X86_64_V2 { get; } = new("x86-64-v2", s_v2Features);
 
+    /// <summary>With AVX, AVX2, FMA, F16C, BMI1, BMI2, LZCNT, MOVBE and XSAVE too.</summary>
+    public static CpuModel X86_64_V3 { get; } = new("x86-64-v3", s_v3Features);
+
     /// <summary>Everything that the engines implement.</summary>
     public static CpuModel Max { get; } = new("max", s_maxFeatures);
 
     /// <summary>All models.</summary>
-    public static IReadOnlyList<CpuModel> All { get; } = [X86_64_V1, X86_64_V2, Max];
+    public static IReadOnlyList<CpuModel> All { get; } = [X86_64_V1, X86_64_V2, X86_64_V3, Max];
 
     /// <summary>The model's name, as the command line takes it.</summary>
     public string Name { get; }

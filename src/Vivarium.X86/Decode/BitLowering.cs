@@ -2,7 +2,7 @@ using Iced.Intel;
 
 namespace Vivarium.X86;
 
-/// <summary>Bit tests, scans, counts and BMI1.</summary>
+/// <summary>Bit tests, scans, counts, BMI1 and BMI2.</summary>
 internal static unsafe class BitLowering
 {
     public static bool TryLower(in Instruction i, DecodedOp* op)
@@ -23,6 +23,14 @@ internal static unsafe class BitLowering
             case Mnemonic.Blsi: return Lower.Sized(i, op, 0, null, null, &Bmi1<uint>.Isolate, &Bmi1<ulong>.Isolate);
             case Mnemonic.Blsmsk: return Lower.Sized(i, op, 0, null, null, &Bmi1<uint>.Mask, &Bmi1<ulong>.Mask);
             case Mnemonic.Blsr: return Lower.Sized(i, op, 0, null, null, &Bmi1<uint>.Reset, &Bmi1<ulong>.Reset);
+            case Mnemonic.Bzhi: return ThreeOperand(i, op, registerOperand: 2, sourceOperand: 1, &Bmi2Ops<uint>.ZeroHighBits, &Bmi2Ops<ulong>.ZeroHighBits);
+            case Mnemonic.Mulx: return ThreeOperand(i, op, registerOperand: 1, sourceOperand: 2, &Bmi2Ops<uint>.Multiply, &Bmi2Ops<ulong>.Multiply);
+            case Mnemonic.Pdep: return ThreeOperand(i, op, registerOperand: 1, sourceOperand: 2, &Bmi2Ops<uint>.Deposit, &Bmi2Ops<ulong>.Deposit);
+            case Mnemonic.Pext: return ThreeOperand(i, op, registerOperand: 1, sourceOperand: 2, &Bmi2Ops<uint>.Extract, &Bmi2Ops<ulong>.Extract);
+            case Mnemonic.Rorx: return Lower.Sized(i, op, 0, null, null, &Bmi2Ops<uint>.RotateRight, &Bmi2Ops<ulong>.RotateRight);
+            case Mnemonic.Shlx: return ThreeOperand(i, op, registerOperand: 2, sourceOperand: 1, &Bmi2Ops<uint>.ShiftLeft, &Bmi2Ops<ulong>.ShiftLeft);
+            case Mnemonic.Shrx: return ThreeOperand(i, op, registerOperand: 2, sourceOperand: 1, &Bmi2Ops<uint>.ShiftRight, &Bmi2Ops<ulong>.ShiftRight);
+            case Mnemonic.Sarx: return ThreeOperand(i, op, registerOperand: 2, sourceOperand: 1, &Bmi2Ops<uint>.ShiftRightArithmetic, &Bmi2Ops<ulong>.ShiftRightArithmetic);
             default: return false;
         }
     }

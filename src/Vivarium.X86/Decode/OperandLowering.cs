@@ -75,16 +75,22 @@ internal static unsafe class OperandLowering
         }
         else
         {
-            var register = instruction.MemoryBase != Register.None ? instruction.MemoryBase : instruction.MemoryIndex;
+            // The index of a gather is a vector, which its handler knows; its address size is then the displacement's.
+            var index = instruction.MemoryIndex.IsVectorRegister() ? Register.None : instruction.MemoryIndex;
+            var register = instruction.MemoryBase != Register.None ? instruction.MemoryBase : index;
             var sizeBytes = register == Register.None ? instruction.MemoryDisplSize : register.GetSize();
             if (instruction.MemoryBase != Register.None)
             {
                 op->Base = RegisterMap.General(instruction.MemoryBase);
             }
 
+            if (index != Register.None)
+            {
+                op->Index = RegisterMap.General(index);
+            }
+
             if (instruction.MemoryIndex != Register.None)
             {
-                op->Index = RegisterMap.General(instruction.MemoryIndex);
                 op->Scale = (byte)System.Numerics.BitOperations.Log2((uint)instruction.MemoryIndexScale);
             }
 

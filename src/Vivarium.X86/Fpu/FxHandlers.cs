@@ -40,9 +40,14 @@ internal static unsafe class FxHandlers
         return true;
     }
 
-    public static bool LoadMxcsr(CpuCore core, DecodedOp* op)
+    public static bool LoadMxcsr(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && TryLoadMxcsr(core, op);
+
+    public static bool StoreMxcsr(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && core.TryStore(op, core.State->Mxcsr);
+
+    /// <summary>Loads MXCSR, whose reserved bits are #GP.</summary>
+    public static bool TryLoadMxcsr(CpuCore core, DecodedOp* op)
     {
-        if (!SseUnit.Enter(core) || !core.TryLoad(op, out uint value))
+        if (!core.TryLoad(op, out uint value))
         {
             return false;
         }
@@ -55,8 +60,6 @@ internal static unsafe class FxHandlers
         core.State->Mxcsr = value;
         return true;
     }
-
-    public static bool StoreMxcsr(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && core.TryStore(op, core.State->Mxcsr);
 
     private static bool Enter(CpuCore core, DecodedOp* op) => X87Unit.EnterNoWait(core)
         && ((core.LinearAddress(op) & AlignmentMask) == 0 || core.Raise(ExceptionVector.GeneralProtection));

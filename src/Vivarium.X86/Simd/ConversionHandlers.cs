@@ -30,12 +30,12 @@ internal static unsafe class ConversionHandlers
     /// <summary>CVTSS2SI, CVTSD2SI.</summary>
     public static bool ScalarToInteger<T, TInteger>(CpuCore core, DecodedOp* op)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
-        where TInteger : unmanaged => ScalarToInteger<T, TInteger>(core, op, (RoundingMode)((core.State->Mxcsr >> FloatStatus.MxcsrRoundingShift) & 3));
+        where TInteger : unmanaged => SseUnit.Enter(core) && TryToInteger<T, TInteger>(core, op, Rounding(core));
 
     /// <summary>CVTTSS2SI, CVTTSD2SI.</summary>
     public static bool ScalarTruncate<T, TInteger>(CpuCore core, DecodedOp* op)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
-        where TInteger : unmanaged => ScalarToInteger<T, TInteger>(core, op, RoundingMode.Zero);
+        where TInteger : unmanaged => SseUnit.Enter(core) && TryToInteger<T, TInteger>(core, op, RoundingMode.Zero);
 
     public static bool ScalarWiden(CpuCore core, DecodedOp* op)
     {
@@ -150,11 +150,15 @@ internal static unsafe class ConversionHandlers
         return true;
     }
 
-    private static bool ScalarToInteger<T, TInteger>(CpuCore core, DecodedOp* op, RoundingMode mode)
+    /// <summary>MXCSR.RC.</summary>
+    public static RoundingMode Rounding(CpuCore core) => (RoundingMode)((core.State->Mxcsr >> FloatStatus.MxcsrRoundingShift) & 3);
+
+    /// <summary>Converts to an integer in a general register, the checks having been made.</summary>
+    public static bool TryToInteger<T, TInteger>(CpuCore core, DecodedOp* op, RoundingMode mode)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
         where TInteger : unmanaged
     {
-        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out T source))
+        if (!SseUnit.TrySource(core, op, out T source))
         {
             return false;
         }

@@ -48,6 +48,7 @@ internal static unsafe class ElementHandlers
         return true;
     }
 
-    private static int Index<T>(DecodedOp* op)
+    /// <summary>The element that the immediate selects.</summary>
+    public static int Index<T>(DecodedOp* op)
         where T : unmanaged => (int)op->Immediate & ((16 / sizeof(T)) - 1);
 }

@@ -7,9 +7,8 @@ namespace Vivarium.X86;
 /// <summary>CMPPS, CMPPD, CMPSS, CMPSD, COMIS and UCOMIS.</summary>
 internal static unsafe class FloatCompareHandlers
 {
-    /// <summary>LT, LE, NLT and NLE raise IE for quiet NaNs too.</summary>
-    private const int SignalingBit = 1;
-    private const int NegationBit = 4;
+    /// <summary>What legacy encodings look at of the immediate.</summary>
+    private const int LegacyPredicateMask = 7;
 
     /// <summary>The lazy flags of each outcome, ready to be copied.</summary>
     private static readonly (ulong Result, ulong Aux)[] s_orderFlags = MakeOrderFlags();
@@ -27,7 +26,9 @@ internal static unsafe class FloatCompareHandlers
         var result = Vector128<T>.Zero;
         for (var i = 0; i < Vector128<T>.Count; i++)
         {
-            result = result.WithElement(i, Mask(destination->GetElement(i), source.As<byte, T>().GetElement(i), (int)op->Immediate, ref status));
+            var lane = ComparePredicate.Mask(
+                destination->GetElement(i), source.As<byte, T>().GetElement(i), (int)op->Immediate & LegacyPredicateMask, ref status);
+            result = result.WithElement(i, lane);
         }
 
         if (!SseUnit.Accept(core, status))
@@ -49,7 +50,7 @@ internal static unsafe class FloatCompareHandlers
 
         var destination = SseUnit.Destination<T>(core, op);
         var status = FloatStatus.FromMxcsr(core.State->Mxcsr);
-        var result = Mask(*destination, source, (int)op->Immediate, ref status);
+        var result = ComparePredicate.Mask(*destination, source, (int)op->Immediate & LegacyPredicateMask, ref status);
         if (!SseUnit.Accept(core, status))
         {
             return false;
@@ -61,11 +62,11 @@ internal static unsafe class FloatCompareHandlers
 
     /// <summary>COMISS, COMISD: IE for any NaN.</summary>
     public static bool Ordered<T>(CpuCore core, DecodedOp* op)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Flags<T>(core, op, signaling: true);
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => SseUnit.Enter(core) && TryCompare<T>(core, op, signaling: true);
 
     /// <summary>UCOMISS, UCOMISD: IE for signaling NaNs.</summary>
     public static bool Unordered<T>(CpuCore core, DecodedOp* op)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Flags<T>(core, op, signaling: false);
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => SseUnit.Enter(core) && TryCompare<T>(core, op, signaling: false);
 
     /// <summary>Sets the arithmetic flags to an outcome.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -80,11 +81,12 @@ internal static unsafe class FloatCompareHandlers
         _ => Rflags.Zf | Rflags.Pf | Rflags.Cf,
     };
 
+    /// <summary>Compares the first operand with the second into the flags, the checks having been made.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Flags<T>(CpuCore core, DecodedOp* op, bool signaling)
+    public static bool TryCompare<T>(CpuCore core, DecodedOp* op, bool signaling)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out T source))
+        if (!SseUnit.TrySource(core, op, out T source))
         {
             return false;
         }
@@ -94,12 +96,12 @@ internal static unsafe class FloatCompareHandlers
         FloatOrder order;
         if (LaneSelection.IsPlain(first) && LaneSelection.IsPlain(source))
         {
-            order = PlainOrder(first, source);
+            order = ComparePredicate.PlainOrder(first, source);
         }
         else
         {
             status = FloatStatus.FromMxcsr(core.State->Mxcsr);
-            order = ExactOrder(first, source, signaling, ref status);
+            order = ComparePredicate.ExactOrder(first, source, signaling, ref status);
             if (!SseUnit.Accept(core, status))
             {
                 return false;
@@ -122,26 +124,4 @@ internal static unsafe class FloatCompareHandlers
 
         return flags;
     }
-
-    private static T Mask<T>(T a, T b, int predicate, ref FloatStatus status)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var signaling = ((predicate ^ (predicate >> 1)) & SignalingBit) != 0;
-        var order = LaneSelection.IsPlain(a) && LaneSelection.IsPlain(b) ? PlainOrder(a, b) : ExactOrder(a, b, signaling, ref status);
-        var holds = (predicate & 3) switch
-        {
-            0 => order == FloatOrder.Equal,
-            1 => order == FloatOrder.Less,
-            2 => order is FloatOrder.Less or FloatOrder.Equal,
-            _ => order == FloatOrder.Unordered,
-        };
-        return FloatLane.FromBits<T>(holds != ((predicate & NegationBit) != 0) ? ulong.MaxValue : 0);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static FloatOrder PlainOrder<T>(T a, T b)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => a < b ? FloatOrder.Less : a == b ? FloatOrder.Equal : FloatOrder.Greater;
-
-    private static FloatOrder ExactOrder<T>(T a, T b, bool signaling, ref FloatStatus status) => FloatCompare.Compare(
-        FloatLane.Unpack(a, status.DenormalsAreZero), FloatLane.Unpack(b, status.DenormalsAreZero), signaling, ref status);
 }

@@ -110,15 +110,16 @@ internal static class FloatLaneArithmetic
 
     /// <summary>Knuth's TwoSum: the rounding error of a sum is itself representable.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsSumExact<T>(T a, T b, T sum)
+    public static bool IsSumExact<T>(T a, T b, T sum)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var virtualB = sum - a;
         return T.IsZero((a - (sum - virtualB)) + (b - virtualB));
     }
 
+    /// <summary>Whether a product in the middle range is exact.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsProduct<T>(T a, T b, T product)
+    public static bool IsProduct<T>(T a, T b, T product)
         where T : unmanaged, IBinaryFloatingPointIeee754<T> => typeof(T) == typeof(float)
             ? Unsafe.BitCast<T, float>(a) * (double)Unsafe.BitCast<T, float>(b) == Unsafe.BitCast<T, float>(product)
             : T.IsZero(T.FusedMultiplyAdd(a, b, -product));

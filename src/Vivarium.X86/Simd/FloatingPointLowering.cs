@@ -10,6 +10,11 @@ internal static unsafe class FloatingPointLowering
     /// <summary>Completes <paramref name="op"/>; false for an instruction that is not known here (#UD).</summary>
     internal static bool TryLower(in Instruction instruction, DecodedOp* op)
     {
+        if (instruction.Encoding == EncodingKind.VEX)
+        {
+            return AvxLowering.TryLower(instruction, op);
+        }
+
         if (X87Lowering.TryLower(instruction, op))
         {
             return true;

@@ -11,6 +11,9 @@ internal interface IVectorBinary
 /// <summary>A pure operation of two vectors and an immediate. One-operand operations ignore the first.</summary>
 internal interface IVectorImmediate
 {
+    /// <summary>The immediate of the upper half in 256-bit forms, for operations whose control goes on from half to half.</summary>
+    static virtual byte Upper(byte immediate) => immediate;
+
     abstract static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate);
 }
 

@@ -47,6 +47,8 @@ internal static class LaneShuffle
     /// <summary>SHUFPD.</summary>
     internal readonly struct Doubles : IVectorImmediate
     {
+        public static byte Upper(byte immediate) => (byte)(immediate >> 2);
+
         public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate) =>
             Vector128.Create(a.AsUInt64().GetElement(immediate & 1), b.AsUInt64().GetElement((immediate >> 1) & 1)).AsByte();
     }
@@ -74,6 +76,8 @@ internal static class LaneShuffle
     /// <summary>BLENDPS.</summary>
     internal readonly struct BlendSingles : IVectorImmediate
     {
+        public static byte Upper(byte immediate) => (byte)(immediate >> 4);
+
         public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate)
         {
             var bit = Vector128.Create(1u, 2, 4, 8);
@@ -84,6 +88,8 @@ internal static class LaneShuffle
     /// <summary>BLENDPD.</summary>
     internal readonly struct BlendDoubles : IVectorImmediate
     {
+        public static byte Upper(byte immediate) => (byte)(immediate >> 2);
+
         public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate)
         {
             var bit = Vector128.Create(1UL, 2);
@@ -114,6 +120,8 @@ internal static class LaneShuffle
     /// <summary>MPSADBW: eight sums of four absolute differences.</summary>
     internal readonly struct MultipleSums : IVectorImmediate
     {
+        public static byte Upper(byte immediate) => (byte)(immediate >> 3);
+
         public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate)
         {
             var aStart = (immediate & 4) != 0 ? 4 : 0;

@@ -43,6 +43,11 @@ internal static unsafe class LoweringHelpers
             return RegisterOffset.Xmm(register - Register.XMM0);
         }
 
+        if (register.IsYMM())
+        {
+            return RegisterOffset.Xmm(register - Register.YMM0);
+        }
+
         if (register.IsMM())
         {
             return RegisterOffset.Mm(register - Register.MM0);

@@ -8,7 +8,7 @@ internal static unsafe class MmxLowering
 {
     public static nint Find(in Instruction instruction)
     {
-        var target = FindLane(instruction.Mnemonic);
+        var target = LaneTable.Find<MmxForms>(instruction.Mnemonic);
         if (target == 0)
         {
             target = FindArrange(instruction);
@@ -16,57 +16,6 @@ internal static unsafe class MmxLowering
 
         return target != 0 ? target : FindMove(instruction);
     }
-
-    private static nint FindLane(Mnemonic mnemonic) => mnemonic switch
-    {
-        Mnemonic.Paddb => Lane<LaneArithmetic.Add<byte>>(),
-        Mnemonic.Paddw => Lane<LaneArithmetic.Add<ushort>>(),
-        Mnemonic.Paddd => Lane<LaneArithmetic.Add<uint>>(),
-        Mnemonic.Paddq => Lane<LaneArithmetic.Add<ulong>>(),
-        Mnemonic.Psubb => Lane<LaneArithmetic.Subtract<byte>>(),
-        Mnemonic.Psubw => Lane<LaneArithmetic.Subtract<ushort>>(),
-        Mnemonic.Psubd => Lane<LaneArithmetic.Subtract<uint>>(),
-        Mnemonic.Psubq => Lane<LaneArithmetic.Subtract<ulong>>(),
-        Mnemonic.Paddsb => Lane<LaneArithmetic.AddSaturated<sbyte>>(),
-        Mnemonic.Paddsw => Lane<LaneArithmetic.AddSaturated<short>>(),
-        Mnemonic.Paddusb => Lane<LaneArithmetic.AddSaturated<byte>>(),
-        Mnemonic.Paddusw => Lane<LaneArithmetic.AddSaturated<ushort>>(),
-        Mnemonic.Psubsb => Lane<LaneArithmetic.SubtractSaturated<sbyte>>(),
-        Mnemonic.Psubsw => Lane<LaneArithmetic.SubtractSaturated<short>>(),
-        Mnemonic.Psubusb => Lane<LaneArithmetic.SubtractSaturated<byte>>(),
-        Mnemonic.Psubusw => Lane<LaneArithmetic.SubtractSaturated<ushort>>(),
-        Mnemonic.Pand => Lane<LaneArithmetic.And>(),
-        Mnemonic.Pandn => Lane<LaneArithmetic.AndNot>(),
-        Mnemonic.Por => Lane<LaneArithmetic.Or>(),
-        Mnemonic.Pxor => Lane<LaneArithmetic.Xor>(),
-        Mnemonic.Pcmpeqb => Lane<LaneArithmetic.Equal<byte>>(),
-        Mnemonic.Pcmpeqw => Lane<LaneArithmetic.Equal<ushort>>(),
-        Mnemonic.Pcmpeqd => Lane<LaneArithmetic.Equal<uint>>(),
-        Mnemonic.Pcmpgtb => Lane<LaneArithmetic.Greater<sbyte>>(),
-        Mnemonic.Pcmpgtw => Lane<LaneArithmetic.Greater<short>>(),
-        Mnemonic.Pcmpgtd => Lane<LaneArithmetic.Greater<int>>(),
-        Mnemonic.Pavgb => Lane<LaneArithmetic.Average<byte>>(),
-        Mnemonic.Pavgw => Lane<LaneArithmetic.Average<ushort>>(),
-        Mnemonic.Pminub => Lane<LaneArithmetic.Minimum<byte>>(),
-        Mnemonic.Pminsw => Lane<LaneArithmetic.Minimum<short>>(),
-        Mnemonic.Pmaxub => Lane<LaneArithmetic.Maximum<byte>>(),
-        Mnemonic.Pmaxsw => Lane<LaneArithmetic.Maximum<short>>(),
-        Mnemonic.Pabsb => Lane<LaneArithmetic.Absolute<sbyte>>(),
-        Mnemonic.Pabsw => Lane<LaneArithmetic.Absolute<short>>(),
-        Mnemonic.Pabsd => Lane<LaneArithmetic.Absolute<int>>(),
-        Mnemonic.Psignb => Lane<LaneArithmetic.Sign<sbyte>>(),
-        Mnemonic.Psignw => Lane<LaneArithmetic.Sign<short>>(),
-        Mnemonic.Psignd => Lane<LaneArithmetic.Sign<int>>(),
-        Mnemonic.Pmullw => Lane<LaneMultiply.MultiplyLow<ushort>>(),
-        Mnemonic.Pmulhw => Lane<LaneMultiply.MultiplyHighSigned>(),
-        Mnemonic.Pmulhuw => Lane<LaneMultiply.MultiplyHighUnsigned>(),
-        Mnemonic.Pmulhrsw => Lane<LaneMultiply.MultiplyHighRounded>(),
-        Mnemonic.Pmaddwd => Lane<LaneMultiply.MultiplyAddWords>(),
-        Mnemonic.Pmaddubsw => Lane<LaneMultiply.MultiplyAddBytes>(),
-        Mnemonic.Pmuludq => Lane<LaneMultiply.MultiplyEvenUnsigned>(),
-        Mnemonic.Psadbw => Lane<LaneMultiply.SumOfDifferences>(),
-        _ => 0,
-    };
 
     private static nint FindArrange(in Instruction instruction)
     {
@@ -91,15 +40,7 @@ internal static unsafe class MmxLowering
             Mnemonic.Pshufb => Handler(&MmxHandlers.ShuffleBytes),
             Mnemonic.Pshufw => Handler(&MmxHandlers.ShuffleWords),
             Mnemonic.Palignr => Handler(&MmxHandlers.AlignRight),
-            Mnemonic.Psllw => Shift<LaneShift.Left<ushort>>(immediate),
-            Mnemonic.Pslld => Shift<LaneShift.Left<uint>>(immediate),
-            Mnemonic.Psllq => Shift<LaneShift.Left<ulong>>(immediate),
-            Mnemonic.Psrlw => Shift<LaneShift.Right<ushort>>(immediate),
-            Mnemonic.Psrld => Shift<LaneShift.Right<uint>>(immediate),
-            Mnemonic.Psrlq => Shift<LaneShift.Right<ulong>>(immediate),
-            Mnemonic.Psraw => Shift<LaneShift.RightArithmetic<short>>(immediate),
-            Mnemonic.Psrad => Shift<LaneShift.RightArithmetic<int>>(immediate),
-            _ => 0,
+            _ => LaneTable.FindShift<MmxForms>(instruction.Mnemonic, immediate),
         };
     }
 
@@ -131,13 +72,6 @@ internal static unsafe class MmxLowering
         };
     }
 
-    private static nint Lane<TOperation>()
-        where TOperation : struct, IVectorBinary => Handler(&MmxHandlers.Binary<TOperation>);
-
     private static nint Joined<TOperation>()
         where TOperation : struct, IVectorBinary => Handler(&MmxHandlers.Joined<TOperation>);
-
-    private static nint Shift<TOperation>(bool immediate)
-        where TOperation : struct, IVectorShift =>
-        immediate ? Handler(&MmxHandlers.ShiftByImmediate<TOperation>) : Handler(&MmxHandlers.ShiftByRegister<TOperation>);
 }

@@ -133,8 +133,14 @@ internal static unsafe class MoveHandlers
         where T : unmanaged => core.TryStore(op, *SseUnit.Register<T>(core, op->Reg2));
 
     /// <summary>MASKMOVDQU: stores the bytes whose mask has its sign set. Memory operand: [seg:rDI].</summary>
-    public static bool StoreMasked(CpuCore core, DecodedOp* op) => SseUnit.Enter(core)
-        && StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg1), 16), SseUnit.Register<Vector128<byte>>(core, op->Reg2)->ExtractMostSignificantBits());
+    public static bool StoreMasked(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && StoreMaskedRuns(core, op);
+
+    /// <summary>The same, the checks having been made.</summary>
+    public static bool StoreMaskedRuns(CpuCore core, DecodedOp* op)
+    {
+        var mask = SseUnit.Register<Vector128<byte>>(core, op->Reg2)->ExtractMostSignificantBits();
+        return StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg1), 16), mask);
+    }
 
     /// <summary>Stores each run of bytes whose bit is set. A fault in a later run leaves earlier ones stored; the restart repeats them.</summary>
     public static bool StoreRuns(CpuCore core, DecodedOp* op, ReadOnlySpan<byte> data, uint mask)

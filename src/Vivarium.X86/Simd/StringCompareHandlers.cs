@@ -9,23 +9,24 @@ internal static unsafe class StringCompareHandlers
     private const int Rcx = 1;
     private const int Rdx = 2;
 
-    public static bool ImplicitIndex(CpuCore core, DecodedOp* op) => Compare(core, op, explicitLength: false, mask: false);
+    public static bool ImplicitIndex(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && TryCompare(core, op, explicitLength: false, mask: false);
 
-    public static bool ImplicitMask(CpuCore core, DecodedOp* op) => Compare(core, op, explicitLength: false, mask: true);
+    public static bool ImplicitMask(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && TryCompare(core, op, explicitLength: false, mask: true);
 
-    public static bool ExplicitIndex(CpuCore core, DecodedOp* op) => Compare(core, op, explicitLength: true, mask: false);
+    public static bool ExplicitIndex(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && TryCompare(core, op, explicitLength: true, mask: false);
 
-    public static bool ExplicitMask(CpuCore core, DecodedOp* op) => Compare(core, op, explicitLength: true, mask: true);
+    public static bool ExplicitMask(CpuCore core, DecodedOp* op) => SseUnit.Enter(core) && TryCompare(core, op, explicitLength: true, mask: true);
 
-    private static bool Compare(CpuCore core, DecodedOp* op, bool explicitLength, bool mask)
+    /// <summary>Compares, the checks having been made.</summary>
+    public static bool TryCompare(CpuCore core, DecodedOp* op, bool explicitLength, bool mask)
     {
-        if (!SseUnit.Enter(core) || !SseUnit.TrySource(core, op, out Vector128<byte> second))
+        if (!SseUnit.TrySource(core, op, out Vector128<byte> second))
         {
             return false;
         }
 
         var state = core.State;
-        var control = (int)op->Immediate;
+        var control = (byte)op->Immediate;
         var first = *SseUnit.Destination<Vector128<byte>>(core, op);
         var comparison = new StringCompare(
             first,

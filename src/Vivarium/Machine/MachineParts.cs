@@ -12,6 +12,9 @@ internal sealed class MachineParts
     /// <summary>What executes guest code: never <see cref="ExecutionEngine.Auto"/>.</summary>
     public required ExecutionEngine Engine { get; init; }
 
+    /// <summary>What the processors share if they recompile.</summary>
+    public X86.Recompiler? Recompiler { get; init; }
+
     public required ILogger Logger { get; init; }
 
     /// <summary>The device lock.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Memory;
+using Vivarium.X86;
 
 namespace Vivarium;
 
@@ -38,6 +39,9 @@ public sealed partial class VirtualMachine : IAsyncDisposable
 
     /// <summary>What executes its guest's code: the interpreter or the recompiler, never <see cref="ExecutionEngine.Auto"/>.</summary>
     public ExecutionEngine Engine => _parts.Engine;
+
+    /// <summary>What the recompiler did so far, null on the interpreter. Exact while the machine is paused.</summary>
+    public RecompilerReport? GetRecompilerReport() => _parts.Recompiler?.GetReport();
 
     /// <summary>What it is doing now.</summary>
     public MachineState State => _state;

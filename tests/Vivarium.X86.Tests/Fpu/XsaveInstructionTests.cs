@@ -73,6 +73,66 @@ public sealed unsafe class XsaveInstructionTests : IDisposable
         Assert.Equal(0x37F, _machine.State->Fcw);
     }
 
+    [Theory]
+    [InlineData(false, 0x207u, 576, 2688)]
+    [InlineData(true, 0x207u, 576, 832)]
+    [InlineData(true, 0x205u, 576, 832)]
+    [InlineData(true, 0x7u, 576, 0)]
+    public void AvxStateRoundTrips(bool compacted, uint requested, int avxAt, int pkruAt)
+    {
+        _machine.State->Xcr0 = 0x207;
+        _machine.State->Gpr[Eax] = requested;
+        _machine.State->Pkru = 0x55;
+        for (var i = 0; i < 8; i++)
+        {
+            FxImage.YmmHigh(_machine.State, i).Fill((byte)(i + 1));
+        }
+
+        Assert.Null(_machine.Run(compacted ? s_xsavec : s_xsave));
+        Assert.Equal(0x204UL & requested, MemoryMarshal.Read<ulong>(_machine.At(Area + 512)));
+        Assert.Equal(compacted ? 0x8000_0000_0000_0000UL | requested : 0, MemoryMarshal.Read<ulong>(_machine.At(Area + 520)));
+        for (var i = 0; i < 8; i++)
+        {
+            Assert.Equal(i + 1, _machine.At(Area + avxAt)[i * 16]);
+            Assert.Equal(i + 1, _machine.At(Area + avxAt)[(i * 16) + 15]);
+            FxImage.YmmHigh(_machine.State, i).Fill(0xEE);
+        }
+
+        Assert.Equal(pkruAt == 0 ? 0 : 0x55, _machine.At(Area + (pkruAt == 0 ? 1024 : pkruAt))[0]);
+        Assert.Null(_machine.Run(s_xrstor));
+        for (var i = 0; i < 8; i++)
+        {
+            Assert.True(FxImage.YmmHigh(_machine.State, i).IndexOfAnyExcept((byte)(i + 1)) < 0);
+        }
+    }
+
+    [Fact]
+    public void InitialAvxStateIsNeitherWrittenNorKept()
+    {
+        _machine.State->Xcr0 = 7;
+        _machine.At(Area)[..2048].Clear();
+        _machine.At(Area + 576)[..256].Fill(0xEE);
+        Assert.Null(_machine.Run(s_xsaveopt));
+        Assert.Equal(0xEE, _machine.At(Area + 576)[0]);
+        Assert.Null(_machine.Run(s_xsavec));
+        Assert.Equal(0xEE, _machine.At(Area + 576)[0]);
+        FxImage.YmmHigh(_machine.State, 3).Fill(3);
+        Assert.Null(_machine.Run(s_xrstor));
+        Assert.True(FxImage.YmmHigh(_machine.State, 3).IndexOfAnyExcept((byte)0) < 0);
+    }
+
+    [Fact]
+    public void AvxStateAloneBringsMxcsrInTheStandardForm()
+    {
+        _machine.State->Xcr0 = 7;
+        _machine.State->Gpr[Eax] = 4;
+        _machine.State->Mxcsr = 0x1FA0;
+        Assert.Null(_machine.Run(s_xsave));
+        _machine.State->Mxcsr = FxImage.MxcsrDefault;
+        Assert.Null(_machine.Run(s_xrstor));
+        Assert.Equal(0x1FA0u, _machine.State->Mxcsr);
+    }
+
     [Fact]
     public void XsaveoptLeavesInitialComponentsUnwritten()
     {
@@ -123,6 +183,10 @@ public sealed unsafe class XsaveInstructionTests : IDisposable
     [Theory]
     [InlineData(3u, 0u, 0u, true)]
     [InlineData(0x203u, 0u, 0u, true)]
+    [InlineData(7u, 0u, 0u, true)]
+    [InlineData(0x207u, 0u, 0u, true)]
+    [InlineData(5u, 0u, 0u, false)]
+    [InlineData(0xFu, 0u, 0u, false)]
     [InlineData(2u, 0u, 0u, false)]
     [InlineData(0x80000003u, 0u, 0u, false)]
     [InlineData(3u, 1u, 0u, false)]

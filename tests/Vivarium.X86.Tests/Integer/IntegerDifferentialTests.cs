@@ -179,6 +179,7 @@ public sealed class IntegerDifferentialTests
             var has = feature switch
             {
                 CpuidFeature.BMI1 => Bmi1.IsSupported,
+                CpuidFeature.BMI2 => Bmi2.IsSupported,
                 CpuidFeature.LZCNT => Lzcnt.IsSupported,
                 CpuidFeature.POPCNT => Popcnt.IsSupported,
                 CpuidFeature.ADX => (X86Base.CpuId(7, 0).Ebx & (1 << 19)) != 0,

@@ -267,7 +267,7 @@ internal static class IntegerForms
         }
     }
 
-    /// <summary>ANDN, BEXTR, BLSR, BLSMSK and BLSI on RAX, RCX and RDX.</summary>
+    /// <summary>BMI1 and BMI2 on RAX, RCX and RDX.</summary>
     private static IEnumerable<byte[]> Vex()
     {
         foreach (var wide in new byte[] { 0, 0x80 })
@@ -279,7 +279,17 @@ internal static class IntegerForms
                 for (var operation = 1; operation < 4; operation++)
                 {
                     yield return [0xC4, 0xE2, (byte)(0x68 | wide), 0xF3, (byte)(operand[0] & 0xC7 | (operation << 3)), .. operand[1..]];
+                    yield return [0xC4, 0xE2, (byte)(0x68 | operation | wide), 0xF7, .. operand];
                 }
+
+                // BZHI, PEXT, PDEP, MULX (also with one destination for both parts), RORX.
+                yield return [0xC4, 0xE2, (byte)(0x68 | wide), 0xF5, .. operand];
+                yield return [0xC4, 0xE2, (byte)(0x6A | wide), 0xF5, .. operand];
+                yield return [0xC4, 0xE2, (byte)(0x6B | wide), 0xF5, .. operand];
+                yield return [0xC4, 0xE2, (byte)(0x6B | wide), 0xF6, .. operand];
+                yield return [0xC4, 0xE2, (byte)(0x7B | wide), 0xF6, .. operand];
+                yield return [0xC4, 0xE3, (byte)(0x7B | wide), 0xF0, .. operand, 13];
+                yield return [0xC4, 0xE3, (byte)(0x7B | wide), 0xF0, .. operand, 0xE5];
             }
         }
     }

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Vivarium.X86.Tests;
 
 /// <summary>
-/// Runs one instruction on the host's own x87, MMX and SSE units: loads an FXSAVE image and three general registers, executes the bytes,
-/// and stores what became of them. Linux x64 only.
+/// Runs one instruction on the host's own x87, MMX, SSE and AVX units: loads an XSAVE image (FXSAVE on hosts without AVX) and three general
+/// registers, executes the bytes, and stores what became of them. Linux x64 only.
 /// </summary>
 internal sealed unsafe class NativeRunner : IDisposable
 {
@@ -27,6 +27,20 @@ internal sealed unsafe class NativeRunner : IDisposable
         0x08, 0xFC, 0x5B, 0xC3,
     ];
 
+    // The same, with mov eax, 7; xor edx, edx; xsave64 [r8]; xrstor64 [rdi] in place of the FXSAVE forms.
+    private static readonly byte[] s_prologueAvx =
+    [
+        0x53, 0x48, 0x89, 0xCB, 0x49, 0x89, 0xD0, 0x49, 0x89, 0xF1, 0xB8, 0x07, 0x00, 0x00, 0x00, 0x31, 0xD2, 0x49, 0x0F, 0xAE, 0x20,
+        0x48, 0x0F, 0xAE, 0x2F, 0x48, 0x8D, 0x7B, 0x40, 0xFF, 0x73, 0x18, 0x9D, 0x48, 0x8B, 0x03, 0x48, 0x8B, 0x4B, 0x08, 0x48, 0x8B, 0x53, 0x10,
+    ];
+
+    // The same, with mov eax, 7; xor edx, edx; xsave64 [r9]; xrstor64 [r8].
+    private static readonly byte[] s_epilogueAvx =
+    [
+        0x9C, 0x8F, 0x43, 0x18, 0x48, 0x89, 0x03, 0x48, 0x89, 0x4B, 0x08, 0x48, 0x89, 0x53, 0x10, 0xB8, 0x07, 0x00, 0x00, 0x00, 0x31, 0xD2,
+        0x49, 0x0F, 0xAE, 0x21, 0x49, 0x0F, 0xAE, 0x28, 0xFC, 0x5B, 0xC3,
+    ];
+
     private readonly byte* _code;
     private readonly byte* _host;
 
@@ -38,7 +52,8 @@ internal sealed unsafe class NativeRunner : IDisposable
             throw new InvalidOperationException("The host refuses executable memory.");
         }
 
-        _host = (byte*)NativeMemory.AlignedAlloc(512, 64);
+        _host = (byte*)NativeMemory.AlignedAlloc(NativeState.ImageBytes, 64);
+        new Span<byte>(_host, NativeState.ImageBytes).Clear();
     }
 
     public static bool IsSupported => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64;
@@ -47,9 +62,10 @@ internal sealed unsafe class NativeRunner : IDisposable
     public void Execute(ReadOnlySpan<byte> instruction, NativeState input, NativeState output)
     {
         var code = new Span<byte>(_code, PageBytes);
-        s_prologue.CopyTo(code);
-        instruction.CopyTo(code[s_prologue.Length..]);
-        s_epilogue.CopyTo(code[(s_prologue.Length + instruction.Length)..]);
+        var prologue = HostFeatures.HasAvx ? s_prologueAvx : s_prologue;
+        prologue.CopyTo(code);
+        instruction.CopyTo(code[prologue.Length..]);
+        (HostFeatures.HasAvx ? s_epilogueAvx : s_epilogue).CopyTo(code[(prologue.Length + instruction.Length)..]);
         input.General.CopyTo(output.General);
         input.Memory.CopyTo(output.Memory);
         ((delegate* unmanaged<byte*, byte*, byte*, ulong*, void>)_code)(input.Image, output.Image, _host, output.Auxiliary);

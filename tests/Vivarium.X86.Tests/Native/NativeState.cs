@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Vivarium.X86.Tests;
 
-/// <summary>An FXSAVE image with RAX, RCX, RDX, RFLAGS and 256 bytes of memory.</summary>
+/// <summary>An XSAVE image of x87, SSE and AVX state with RAX, RCX, RDX, RFLAGS and 256 bytes of memory.</summary>
 internal sealed unsafe class NativeState : IDisposable
 {
-    public const int ImageBytes = 512;
+    public const int ImageBytes = XsaveLayout.ExtendedOffset + XsaveLayout.AvxBytes;
     public const int MemoryBytes = 256;
 
     public readonly byte* Image = (byte*)NativeMemory.AlignedAlloc(ImageBytes, 64);
@@ -16,6 +16,7 @@ internal sealed unsafe class NativeState : IDisposable
     public NativeState()
     {
         ImageSpan.Clear();
+        *(ulong*)(Image + XsaveLayout.LegacyBytes) = XsaveLayout.X87Bit | XsaveLayout.SseBit | XsaveLayout.AvxBit;
         new Span<byte>(Auxiliary, 64 + MemoryBytes).Clear();
     }
 
@@ -27,6 +28,9 @@ internal sealed unsafe class NativeState : IDisposable
     public Span<byte> Memory => new((byte*)Auxiliary + 64, MemoryBytes);
 
     public Span<byte> Xmm(int number) => ImageSpan.Slice(160 + (number * 16), 16);
+
+    /// <summary>Bits 255:128 of a YMM register.</summary>
+    public Span<byte> YmmHigh(int number) => ImageSpan.Slice(XsaveLayout.ExtendedOffset + (number * 16), 16);
 
     public ref ushort ControlWord => ref *(ushort*)Image;
 

@@ -43,6 +43,34 @@ public sealed class ReciprocalTests
     public void ReciprocalSquareRootOfSpecialOperands(uint operand, uint expected) =>
         Assert.Equal(expected, (uint)FloatLane.Bits(FloatConversion.ReciprocalSquareRoot(BitConverter.UInt32BitsToSingle(operand))));
 
+    /// <summary>VRCPPS ymm0, ymm1; VRSQRTPS ymm0, ymm1; VRCPSS xmm0, xmm2, xmm1: the same approximations in every form.</summary>
+    [Theory]
+    [InlineData(new byte[] { 0xC5, 0xFC, 0x53, 0xC1 }, 8, false)]
+    [InlineData(new byte[] { 0xC5, 0xF8, 0x53, 0xC1 }, 4, false)]
+    [InlineData(new byte[] { 0xC5, 0xFC, 0x52, 0xC1 }, 8, true)]
+    [InlineData(new byte[] { 0xC5, 0xEA, 0x53, 0xC1 }, 1, false)]
+    [InlineData(new byte[] { 0xC5, 0xEA, 0x52, 0xC1 }, 1, true)]
+    public unsafe void VexForms(byte[] code, int lanes, bool root)
+    {
+        using var machine = new MemoryMachine();
+        machine.State->Xcr0 = 7;
+        var operands = new Operands(lanes);
+        var registers = new Span<float>(machine.State->Vector, 3 * 16);
+        foreach (ref var lane in registers)
+        {
+            lane = BitConverter.UInt32BitsToSingle(operands.Single());
+        }
+
+        Assert.Null(machine.Run(code));
+        for (var i = 0; i < 8; i++)
+        {
+            var source = registers[16 + i];
+            var expected = i < lanes ? root ? FloatConversion.ReciprocalSquareRoot(source) : FloatConversion.Reciprocal(source)
+                : lanes == 1 && i < 4 ? registers[32 + i] : 0;
+            Assert.Equal(BitConverter.SingleToUInt32Bits(expected), BitConverter.SingleToUInt32Bits(registers[i]));
+        }
+    }
+
     private static void AssertClose(double expected, float actual) =>
         Assert.True(Math.Abs((actual - expected) / expected) <= MaxRelativeError, $"{actual} for {expected}");
 }

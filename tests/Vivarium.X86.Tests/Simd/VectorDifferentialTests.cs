@@ -75,6 +75,7 @@ public sealed class VectorDifferentialTests
         for (var i = 0; i < 16; i++)
         {
             operands.Vector(state.Xmm(i));
+            operands.Vector(state.YmmHigh(i));
         }
 
         if (operands.Next(4) == 0)
@@ -118,6 +119,12 @@ public sealed class VectorDifferentialTests
             if (!expected.Xmm(i).SequenceEqual(actual.Xmm(i)))
             {
                 return $"XMM{i} is {Hex(actual.Xmm(i))}, host {Hex(expected.Xmm(i))}";
+            }
+
+            // Legacy instructions keep what is above.
+            if (HostFeatures.HasAvx && !expected.YmmHigh(i).SequenceEqual(actual.YmmHigh(i)))
+            {
+                return $"the upper half of YMM{i} is {Hex(actual.YmmHigh(i))}, host {Hex(expected.YmmHigh(i))}";
             }
         }
 

@@ -86,6 +86,37 @@ public sealed class SoftFloatProperties
         return ours.IsNaN ? double.IsNaN(theirs) : Binary64.Pack(ours) == BitConverter.DoubleToUInt64Bits(theirs);
     }
 
+    [Property(MaxTest = 5000)]
+    public bool FusedMultiplyAddAgreesWithDotNet(int seed)
+    {
+        var (a, b, c) = Triple(seed);
+        var status = Default;
+        var ours = FloatFused.MultiplyAdd(Binary64.Unpack(a), Binary64.Unpack(b), Binary64.Unpack(c), false, false, FloatFormat.Binary64, ref status);
+        var theirs = Math.FusedMultiplyAdd(BitConverter.UInt64BitsToDouble(a), BitConverter.UInt64BitsToDouble(b), BitConverter.UInt64BitsToDouble(c));
+        return ours.IsNaN ? double.IsNaN(theirs) : Binary64.Pack(ours) == BitConverter.DoubleToUInt64Bits(theirs);
+    }
+
+    [Property(MaxTest = 2000)]
+    public bool FusedMultiplyAddOfOneIsAddition(int seed, byte mode)
+    {
+        var (a, b) = Pair(seed);
+        var (first, second) = (Status(mode), Status(mode));
+        var fused = FloatFused.MultiplyAdd(Binary64.Unpack(a), FloatParts.One, Binary64.Unpack(b), false, false, FloatFormat.Binary64, ref first);
+        var sum = FloatArithmetic.Add(Binary64.Unpack(a), Binary64.Unpack(b), FloatFormat.Binary64, ref second);
+        return first.Flags == second.Flags && Binary64.Pack(fused) == Binary64.Pack(sum);
+    }
+
+    [Property(MaxTest = 2000)]
+    public bool FusedMultiplyAddIsAntisymmetricInItsSigns(int seed)
+    {
+        var (a, b, c) = Triple(seed);
+        var (first, second) = (Default, Default);
+        var plain = FloatFused.MultiplyAdd(Binary64.Unpack(a), Binary64.Unpack(b), Binary64.Unpack(c), false, false, FloatFormat.Binary64, ref first);
+        var negated = FloatFused.MultiplyAdd(Binary64.Unpack(a), Binary64.Unpack(b), Binary64.Unpack(c), true, true, FloatFormat.Binary64, ref second);
+        return first.Flags == second.Flags
+            && (plain.IsNaN || Double(plain) == 0 ? Double(plain).Equals(Double(negated)) || Double(negated) == 0 : Double(plain) == -Double(negated));
+    }
+
     [Property(MaxTest = 2000)]
     public bool RoundingModesEncloseTheResult(int seed)
     {
@@ -152,6 +183,12 @@ public sealed class SoftFloatProperties
     {
         var operands = new Operands(seed);
         return (operands.Double(), operands.Double());
+    }
+
+    private static (ulong A, ulong B, ulong C) Triple(int seed)
+    {
+        var operands = new Operands(seed);
+        return (operands.Double(), operands.Double(), operands.Double());
     }
 
     private static FloatStatus Status(byte mode) => new() { Rounding = (RoundingMode)(mode & 3) };

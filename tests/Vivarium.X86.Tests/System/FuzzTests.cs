@@ -35,6 +35,24 @@ public sealed class FuzzTests
         Execute(mode, user, random, [.. code], CpuModel.Max);
     }
 
+    /// <summary>Random VEX-encoded instructions, with AVX enabled.</summary>
+    [Property(MaxTest = 100)]
+    public void RandomVectorInstructionsEndWithTheirBudget(int seed)
+    {
+        var random = new Random(seed);
+
+        // xor ecx, ecx; xor edx, edx; mov eax, 7; xsetbv
+        List<byte> code = [0x31, 0xC9, 0x31, 0xD2, 0xB8, 7, 0, 0, 0, 0x0F, 0x01, 0xD1];
+        while (code.Count < CodeBytes)
+        {
+            code.AddRange(random.Next(8) == 0 ? s_forms[random.Next(s_forms.Length)] : s_vectorForms[random.Next(s_vectorForms.Length)]);
+        }
+
+        Execute(Mode.Long, user: false, random, [.. code], CpuModel.Max, cr4: 0x40620);
+    }
+
+    private static readonly byte[][] s_vectorForms = [.. EncodeVectorForms()];
+
     private static readonly byte[][] s_forms = [.. IntegerForms.All()];
 
     private static readonly byte[][] s_system =
@@ -72,7 +90,22 @@ public sealed class FuzzTests
         Execute(mode, user, random, code, model);
     }
 
-    private static void Execute(Mode mode, bool user, Random random, byte[] code, CpuModel model)
+    private static IEnumerable<byte[]> EncodeVectorForms()
+    {
+        var operands = new Operands(9);
+        foreach (var code in VexForms.Codes)
+        {
+            foreach (var memory in (bool[])[false, true])
+            {
+                if (VexForms.Build(code, memory, operands) is { } instruction)
+                {
+                    yield return InstructionForms.Encode(instruction);
+                }
+            }
+        }
+    }
+
+    private static void Execute(Mode mode, bool user, Random random, byte[] code, CpuModel model, ulong? cr4 = null)
     {
         using var program = mode switch
         {
@@ -102,6 +135,7 @@ public sealed class FuzzTests
             };
         }
 
+        program[X86Register.Cr4] = cr4 ?? program[X86Register.Cr4];
         program[X86Register.Rsp] = GuestProgram.StackTop - 0x100;
         program[X86Register.Rflags] = 2 | ((ulong)random.Next() & 0x7CFD5);
         program.Apic.Raise(random.Next(256));

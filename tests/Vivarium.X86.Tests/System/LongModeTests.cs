@@ -194,6 +194,9 @@ public sealed class LongModeTests
     [InlineData(new byte[] { 0x9F }, "x86-64-v1")]
     [InlineData(new byte[] { 0x0F, 0x38, 0xF0, 0x07 }, "x86-64-v2")]
     [InlineData(new byte[] { 0xC4, 0xE2, 0x68, 0xF2, 0xC1 }, "x86-64-v2")]
+    [InlineData(new byte[] { 0xC4, 0xE2, 0x68, 0xF5, 0xC1 }, "x86-64-v2")]
+    [InlineData(new byte[] { 0x66, 0x0F, 0x38, 0xDC, 0xC1 }, "x86-64-v3")]
+    [InlineData(new byte[] { 0x66, 0x0F, 0x3A, 0x44, 0xC1, 0x00 }, "x86-64-v3")]
     [InlineData(new byte[] { 0x0F, 0xC7, 0xF0 }, "x86-64-v2")]
     [InlineData(new byte[] { 0x0F, 0x01, 0xCA }, "x86-64-v2")]
     [InlineData(new byte[] { 0x0F, 0x01, 0xF9 }, "x86-64-v2")]
@@ -223,6 +226,7 @@ public sealed class LongModeTests
     [Theory]
     [InlineData("x86-64-v1", 0u, 0u)]
     [InlineData("x86-64-v2", 1u << 23, 0u)]
+    [InlineData("x86-64-v3", 1u << 23, 1u << 3)]
     [InlineData("max", 1u << 23, 1u << 3)]
     public void CpuidTellsTheModel(string model, uint popcnt, uint bmi1)
     {
@@ -238,6 +242,44 @@ public sealed class LongModeTests
         }, CpuModel.Parse(model));
         program.Run().AssertCompleted();
         Assert.Equal((popcnt, bmi1), ((uint)program[X86Register.Rsi] & (1u << 23), (uint)program[X86Register.Rbx] & (1u << 3)));
+    }
+
+    /// <summary>FMA, MOVBE, XSAVE, AVX, F16C; BMI1, AVX2, BMI2; LZCNT. OSXSAVE follows CR4.</summary>
+    [Theory]
+    [InlineData("x86-64-v2", 0u, 0u, 0u, 0u)]
+    [InlineData("x86-64-v3", 0x34401000u, 0x128u, 0x20u, 7u)]
+    [InlineData("max", 0x34401000u, 0x128u, 0x20u, 0x207u)]
+    public void CpuidTellsTheThirdLevel(string model, uint leaf1, uint leaf7, uint extended, uint xcr0)
+    {
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(eax, 1);
+            code.cpuid();
+            code.mov(r8d, ecx);
+            code.mov(eax, 7);
+            code.xor(ecx, ecx);
+            code.cpuid();
+            code.mov(r9d, ebx);
+            code.mov(eax, 0x80000001);
+            code.cpuid();
+            code.mov(r10d, ecx);
+            code.mov(eax, 0xD);
+            code.xor(ecx, ecx);
+            code.cpuid();
+            code.mov(r11d, eax);
+            code.mov(r12d, ecx);
+            code.mov(eax, 0xD);
+            code.mov(ecx, 2);
+            code.cpuid();
+            code.hlt();
+        }, CpuModel.Parse(model));
+        program.Run().AssertCompleted();
+        Assert.Equal(leaf1, (uint)program[X86Register.R8] & 0x3C401000);
+        Assert.Equal(leaf7, (uint)program[X86Register.R9] & 0x128);
+        Assert.Equal(extended, (uint)program[X86Register.R10] & 0x20);
+        Assert.Equal(xcr0, (uint)program[X86Register.R11]);
+        Assert.Equal(xcr0 == 0 ? 0UL : xcr0 == 7 ? 832UL : 2696UL, program[X86Register.R12]);
+        Assert.Equal(xcr0 == 0 ? (0UL, 0UL) : (256UL, 576UL), (program[X86Register.Rax], program[X86Register.Rbx]));
     }
 
     [Theory]
