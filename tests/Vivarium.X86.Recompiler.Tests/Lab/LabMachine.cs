@@ -36,6 +36,7 @@ internal sealed unsafe class LabMachine : IDisposable
         {
             _cpu.Reset();
             LabKernel.Enter(_cpu, mode, Tables(mode));
+            State->Xcr0 = 7;
             _templates[(int)mode] = *State;
         }
     }
@@ -143,6 +144,12 @@ internal sealed unsafe class LabMachine : IDisposable
         State->InstructionCount = 0;
         FxImage.LoadX87(State, state.Fx, wide: true);
         FxImage.LoadXmm(State, state.Fx, longMode: true);
+        for (var i = 0; i < 16; i++)
+        {
+            // The upper halves repeat other registers, which saves a place in the state.
+            FxImage.Xmm(State, (i + 5) & 15).CopyTo(FxImage.YmmHigh(State, i));
+        }
+
         State->Mxcsr = state.Mxcsr;
         LazyFlags.SetAll(State, state.Flags);
 

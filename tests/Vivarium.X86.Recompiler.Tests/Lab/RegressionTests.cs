@@ -30,4 +30,11 @@ public sealed class RegressionTests
         0x0,
         "FFD3",
         "rbx=4be63da151d77a54 rsp=502490 flags=2 ist=1");
+
+    [Fact]
+    public void AReturnToANonCanonicalAddressDoesNotCount() => LabRegression.Check(
+        LabMode.User64,
+        0x0,
+        "55C3",
+        "rsp=5f1210 rbp=8000000000000000 flags=2 ist=1");
 }
