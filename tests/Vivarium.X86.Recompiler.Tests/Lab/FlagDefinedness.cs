@@ -25,18 +25,21 @@ internal sealed class FlagDefinedness
 
     public int FirstUndefinedRead { get; }
 
+    /// <summary>What may be undefined behind any instruction.</summary>
+    public ulong Anywhere => _instructions.Select((instruction, index) => After(instruction, _before[index])).Aggregate(0UL, (all, flags) => all | flags);
+
     public ulong Before(int index) => _before[index];
 
     private void Solve(IReadOnlyDictionary<ulong, int> indices)
     {
-        var afterCalls = Enumerable.Range(1, _instructions.Count - 1).Where(i => _instructions[i - 1].FlowControl is FlowControl.Call or FlowControl.IndirectCall).ToArray();
+        var returns = Enumerable.Range(0, _instructions.Count).Where(IsReturnTarget).ToArray();
         for (var changed = true; changed;)
         {
             changed = false;
             for (var i = 0; i < _instructions.Count; i++)
             {
                 var after = After(_instructions[i], _before[i]);
-                foreach (var next in Successors(i, indices, afterCalls))
+                foreach (var next in Successors(i, indices, returns))
                 {
                     changed |= (after & ~_before[next]) != 0;
                     _before[next] |= after;
@@ -45,21 +48,33 @@ internal sealed class FlagDefinedness
         }
     }
 
+    /// <summary>Whether a RET may lead to an instruction: it is behind a call, or its address was put into a register.</summary>
+    private bool IsReturnTarget(int index) =>
+        (index > 0 && _instructions[index - 1].FlowControl is FlowControl.Call or FlowControl.IndirectCall)
+        || _instructions.Any(other => AddressIn(other) == _instructions[index].IP);
+
+    private static ulong AddressIn(in Instruction instruction) => instruction.Mnemonic switch
+    {
+        Mnemonic.Lea when instruction.IsIPRelativeMemoryOperand => instruction.IPRelativeMemoryAddress,
+        Mnemonic.Mov when instruction.Op1Kind == OpKind.Immediate32 => instruction.Immediate32,
+        _ => 0,
+    };
+
     /// <summary>Where it may go on. An indirect branch may go anywhere in the program.</summary>
-    private IEnumerable<int> Successors(int index, IReadOnlyDictionary<ulong, int> indices, int[] afterCalls)
+    private IEnumerable<int> Successors(int index, IReadOnlyDictionary<ulong, int> indices, int[] returns)
     {
         var flow = _instructions[index].FlowControl;
         if (flow is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch or FlowControl.Call
-            && indices.TryGetValue(_instructions[index].NearBranchTarget, out var target))
+            && indices.TryGetValue(_instructions[index].NearBranchTarget, out var branch))
         {
-            yield return target;
+            yield return branch;
         }
 
         if (flow is FlowControl.Return)
         {
-            foreach (var after in afterCalls)
+            foreach (var target in returns)
             {
-                yield return after;
+                yield return target;
             }
         }
         else if (flow is FlowControl.IndirectBranch or FlowControl.IndirectCall)
@@ -81,8 +96,10 @@ internal sealed class FlagDefinedness
         var written = Bits(instruction.RflagsWritten | instruction.RflagsCleared | instruction.RflagsSet);
         if (IsCounted(instruction, out var count))
         {
-            // SHL and SHR leave CF undefined once everything was shifted out; a count of zero leaves all flags as they were.
+            // A rotation by more than one leaves OF undefined, by a whole turn too. SHL and SHR leave CF undefined once everything was shifted out; a count of zero leaves all flags as they were.
             var bits = instruction.Op0Kind == OpKind.Register ? instruction.Op0Register.GetSize() * 8 : instruction.MemorySize.GetSize() * 8;
+            var isRotation = instruction.Mnemonic is Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr;
+            undefined |= isRotation && (count & (bits == 64 ? 63 : 31)) > 1 ? Rflags.Of : 0;
             var isLogical = instruction.Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr;
             undefined |= isLogical && bits < 32 && (count is null || (count & 31) >= bits) ? Rflags.Cf : 0;
             written = count is null ? 0 : written;

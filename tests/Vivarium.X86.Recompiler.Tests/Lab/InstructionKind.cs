@@ -11,4 +11,5 @@ internal enum InstructionKind
     Stack,
     Branch,
     Flags,
+    Avx,
 }

@@ -38,10 +38,11 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
             return null;
         }
 
+        // From scratch, again with the translations at hand, and in slices that end anywhere.
         Compared++;
-        _actual.Run(program, state);
-        TryMaskFrame(_actual, program, out var alsoUndefined);
-        return Compare(program, undefined | alsoUndefined);
+        return DifferenceOf(program, state, undefined, LabMachine.Budget)
+            ?? Again(DifferenceOf(program, state, undefined, LabMachine.Budget), "the second time")
+            ?? Again(DifferenceOf(program, state, undefined, Slice(program)), $"in slices of {Slice(program)}");
     }
 
     public void Dispose()
@@ -50,15 +51,32 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
         _actual.Dispose();
     }
 
+    private string? DifferenceOf(LabProgram program, LabState state, ulong undefined, long slice)
+    {
+        _actual.Run(program, state, slice);
+        TryMaskFrame(_actual, program, out var alsoUndefined);
+        return Compare(program, undefined | alsoUndefined);
+    }
+
+    private static string? Again(string? difference, string how) => difference is null ? null : $"{how}, {difference}";
+
+    private static long Slice(LabProgram program) => 1 + (program.Code.Length % 9);
+
     /// <summary>Clears undefined flags in the frame of the exception that ended the program. False: it left the program in an unknown way.</summary>
     private static unsafe bool TryMaskFrame(LabMachine machine, LabProgram program, out ulong undefined)
     {
         var rip = machine.State->Rip;
         var vector = LabKernel.VectorOf(rip);
         undefined = vector < 0 ? program.UndefinedAt(rip) : 0;
+        if (vector == (int)ExceptionVector.DoubleFault || machine.Exit.Reason == VcpuExitReason.Shutdown)
+        {
+            // Parts of earlier frames are left behind, flags among them.
+            return program.UndefinedAnywhere == 0;
+        }
+
         if (vector < 0)
         {
-            return program.Contains(rip) || machine.Exit.Reason == VcpuExitReason.Shutdown;
+            return program.Contains(rip);
         }
 
         // The frame: an error code, RIP, CS, RFLAGS.

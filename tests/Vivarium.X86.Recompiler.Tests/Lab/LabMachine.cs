@@ -8,6 +8,8 @@ internal sealed unsafe class LabMachine : IDisposable
     /// <summary>Instructions that a case may execute; those that need more are in an endless loop.</summary>
     public const long Budget = 4000;
 
+    private const long MostSlices = 4 * Budget;
+
     private readonly EngineProbe _engine;
     private readonly X86Cpu _cpu;
     private readonly LabMmio _mmio = new();
@@ -15,6 +17,8 @@ internal sealed unsafe class LabMachine : IDisposable
     private readonly LabTables _tables32;
     private readonly CpuState[] _templates = new CpuState[4];
     private readonly byte[] _frames = new byte[LabLayout.FrameCount << 12];
+    private readonly byte[] _present = new byte[LabLayout.FrameCount << 12];
+    private readonly byte[] _wanted = new byte[LabLayout.FrameCount << 12];
     private readonly byte[] _kernelStacks = new byte[0x2000];
     private readonly byte[] _noStacks = new byte[0x2000];
     private readonly ulong[] _entries;
@@ -32,6 +36,7 @@ internal sealed unsafe class LabMachine : IDisposable
         {
             _cpu.Reset();
             LabKernel.Enter(_cpu, mode, Tables(mode));
+            State->Xcr0 = 7;
             _templates[(int)mode] = *State;
         }
     }
@@ -53,15 +58,27 @@ internal sealed unsafe class LabMachine : IDisposable
 
     public LabTables Tables(LabMode mode) => mode.Bits() == 64 ? _tables64 : _tables32;
 
-    public void Run(LabProgram program, LabState state)
+    /// <param name="program">What runs.</param>
+    /// <param name="state">What it starts with.</param>
+    /// <param name="slice">The budget of each call of Run; the program goes on until it ends.</param>
+    public void Run(LabProgram program, LabState state, long slice = Budget)
     {
         Load(program, state);
-        Exit = _cpu.Run(Budget);
+        Exit = default;
+        var slices = 0L;
+        do
+        {
+            var exit = _cpu.Run(slice);
+            Exit = new VcpuExit(exit.Reason, Exit.Instructions + exit.Instructions);
+        }
+        while (Exit.Reason == VcpuExitReason.Budget && Exit.Instructions < Budget && ++slices < MostSlices);
         var frame = 0;
         foreach (var gpa in LabLayout.Frame)
         {
             Memory.TryRead(gpa, _frames.AsSpan(frame++ << 12, 0x1000));
         }
+
+        _frames.CopyTo(_present, 0);
 
         Memory.TryRead(LabLayout.KernelStackGpa, _kernelStacks);
         Tables(program.Mode).Read(_entries);
@@ -101,13 +118,19 @@ internal sealed unsafe class LabMachine : IDisposable
         var frame = 0;
         foreach (var gpa in LabLayout.Frame)
         {
-            Memory.TryWrite(gpa, content.Slice(frame++ << 12, 0x1000));
+            // Pages that are as they should be are not touched: code that runs again keeps its translation.
+            var wanted = _wanted.AsSpan(frame << 12, 0x1000);
+            content.Slice(frame << 12, 0x1000).CopyTo(wanted);
+            program.CopyTo(gpa, wanted);
+            if (!wanted.SequenceEqual(_present.AsSpan(frame++ << 12, 0x1000)))
+            {
+                Memory.TryWrite(gpa, wanted);
+            }
         }
 
         Memory.TryWrite(LabLayout.KernelStackGpa, _noStacks);
         LabKernel.SetIst(Memory, state.UsesIst);
         Tables(program.Mode).Reset();
-        program.Write(Memory);
 
         *State = _templates[(int)program.Mode];
         for (var i = 0; i < (program.Mode.Bits() == 64 ? 16 : 8); i++)
@@ -121,6 +144,12 @@ internal sealed unsafe class LabMachine : IDisposable
         State->InstructionCount = 0;
         FxImage.LoadX87(State, state.Fx, wide: true);
         FxImage.LoadXmm(State, state.Fx, longMode: true);
+        for (var i = 0; i < 16; i++)
+        {
+            // The upper halves repeat other registers, which saves a place in the state.
+            FxImage.Xmm(State, (i + 5) & 15).CopyTo(FxImage.YmmHigh(State, i));
+        }
+
         State->Mxcsr = state.Mxcsr;
         LazyFlags.SetAll(State, state.Flags);
 

@@ -1,5 +1,4 @@
 using Iced.Intel;
-using Vivarium.Memory;
 
 namespace Vivarium.X86.Tests;
 
@@ -47,25 +46,28 @@ internal sealed class LabProgram
     /// <summary>Where an instruction starts, or the end of the HLT that ends the program.</summary>
     public bool Contains(ulong rip) => _indices.ContainsKey(rip) || rip == Rip + (ulong)_code.Length;
 
-    /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, or behind the HLT.</summary>
-    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index) : _flags.Before(Instructions.Count - 1);
+    /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>
+    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
+        : Contains(rip) ? _flags.Before(Instructions.Count - 1)
+        : UndefinedAnywhere;
 
-    public void Write(GuestMemory memory)
+    public ulong UndefinedAnywhere => _flags.Anywhere;
+
+    /// <summary>Puts what belongs into a physical page there.</summary>
+    public void CopyTo(ulong gpa, Span<byte> frame)
     {
-        var at = 0;
-        foreach (var page in LabLayout.Pages(Mode.Bits() == 64).Take(LabLayout.CodePages))
+        foreach (var page in LabLayout.Pages(Mode.Bits() == 64).Take(LabLayout.CodePages).Where(page => page.Gpa == gpa))
         {
-            var start = Math.Max((int)(page.Linear - LabLayout.Code), Offset + at);
-            var length = Math.Min(_code.Length - at, (int)(page.Linear - LabLayout.Code) + 0x1000 - start);
-            if (length > 0)
+            var first = (int)(page.Linear - LabLayout.Code);
+            var (start, end) = (Math.Max(first, Offset), Math.Min(first + 0x1000, Offset + _code.Length));
+            if (start < end)
             {
-                memory.TryWrite(page.Gpa + (ulong)(start & 0xFFF), _code.AsSpan(at, length));
-                at += length;
+                _code.AsSpan(start - Offset, end - start).CopyTo(frame[(start - first)..]);
             }
         }
     }
 
-    /// <summary>Whether the code is still what <see cref="Write"/> wrote.</summary>
+    /// <summary>Whether the code is still as it was.</summary>
     public bool IsIntact(LabMachine machine)
     {
         for (var at = 0; at < _code.Length;)
