@@ -88,7 +88,8 @@ internal ref struct GuestEncoding
         }
         else
         {
-            e.Opcode = opcode;
+            // 82 is another 80 outside 64-bit mode.
+            e.Opcode = opcode == 0x82 ? (byte)0x80 : opcode;
             e.HasModRm = HasModRmByte(opcode);
             if (!e.HasModRm && e.Normalize(rex))
             {
