@@ -16,7 +16,7 @@ public sealed class MemoryOrderTests
     private const ulong Results = GuestProgram.Data + 0x4000;
     private const ulong Routine = GuestProgram.Data + 0x3000;
     private const int LongestMilliseconds = 60_000;
-    private const int Rounds = 2000;
+    private const int Rounds = 500;
 
     [Fact]
     public void StoresAreSeenInTheirOrder()
@@ -33,7 +33,7 @@ public sealed class MemoryOrderTests
                 code.mov(__dword_ptr[rbx], ecx);
                 code.mov(__dword_ptr[rdx], ecx);
                 code.inc(ecx);
-                code.cmp(ecx, 10 * Rounds);
+                code.cmp(ecx, 40 * Rounds);
                 code.jbe(again);
                 code.hlt();
             },
@@ -50,7 +50,7 @@ public sealed class MemoryOrderTests
                 code.jae(fine);
                 code.inc(ebp);
                 code.Label(ref fine);
-                code.cmp(eax, 10 * Rounds);
+                code.cmp(eax, 40 * Rounds);
                 code.jb(again);
                 code.hlt();
             },
