@@ -10,8 +10,8 @@ internal sealed unsafe class Thunks
     /// <summary>Room for 512 return frames.</summary>
     private const int ReturnStackBytes = 512 * 16;
 
-    /// <summary>Not canonical, so no code is there.</summary>
-    private const long NoGuestAddress = long.MinValue;
+    /// <summary>The guest address in the first frame: canonical, so that a guest which returns to it is right to have returned.</summary>
+    private const long FirstFrameAddress = 0x7FFF_FFFF_FFF0;
 
     private static readonly int s_mxcsr = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Mxcsr));
     private readonly X64Assembler _a;
@@ -24,15 +24,15 @@ internal sealed unsafe class Thunks
         LoadVectors = WriteLoadVectors();
         var epilogue = WriteEpilogue();
         Exit = WriteExit(epilogue);
-        var unmatched = WriteUnmatchedReturn();
+        var firstFrame = WriteFirstFrameReturn();
         Interpret = WriteInterpret(epilogue);
-        Enter = WriteEnter(unmatched);
+        Enter = WriteEnter(firstFrame);
         assembler.Align(64);
     }
 
     /// <summary>
     /// Of the unmanaged type <c>int (CpuState*, nint code)</c>, in the writable view. It leaves a frame as guest calls do, host return address
-    /// and guest return address, which no guest address equals; guest calls add theirs below it.
+    /// and guest return address; guest calls add theirs below it.
     /// </summary>
     public byte* Enter { get; }
 
@@ -48,7 +48,7 @@ internal sealed unsafe class Thunks
     /// <summary>Called: gives the vector registers and MXCSR back.</summary>
     private byte* SaveVectors { get; }
 
-    private byte* WriteEnter(byte* unmatched)
+    private byte* WriteEnter(byte* firstFrame)
     {
         _a.Align(16);
         var start = _a.Position;
@@ -79,9 +79,9 @@ internal sealed unsafe class Thunks
 
         _a.LoadAddress(8, Rsi, new HostOperand(Rsp, -ReturnStackBytes));
         _a.Store(8, HostOperand.State(EngineFields.StackLimitOffset), Rsi);
-        _a.MoveImmediate(Rsi, NoGuestAddress);
+        _a.MoveImmediate(Rsi, FirstFrameAddress);
         _a.Push(Rsi);
-        _a.LoadRelativeAddress(Rsi, unmatched);
+        _a.LoadRelativeAddress(Rsi, firstFrame);
         _a.Push(Rsi);
         _a.Store(8, HostOperand.State(EngineFields.HostStackOffset), Rsp);
         LoadPinned();
@@ -118,12 +118,12 @@ internal sealed unsafe class Thunks
         return start;
     }
 
-    /// <summary>A guest that returns to the address that stands for none gets what that address deserves.</summary>
-    private byte* WriteUnmatchedReturn()
+    /// <summary>The guest returned to the address in the first frame: what is there is looked up like anything else.</summary>
+    private byte* WriteFirstFrameReturn()
     {
         _a.Align(16);
         var start = _a.Position;
-        _a.MoveImmediate(Rdi, NoGuestAddress);
+        _a.MoveImmediate(Rdi, FirstFrameAddress);
         _a.Store(8, HostOperand.State(RegisterOffset.Rip), Rdi);
         _a.MoveImmediate(Rsi, ExitCode.Lookup);
         _a.Jump(Exit);

@@ -86,19 +86,13 @@ internal static unsafe class BranchOps
 
     private static bool TryCall(CpuCore c, DecodedOp* op, ulong target)
     {
-        var rsp = c.State->Gpr[4];
-        if (!c.TryPush(op->Size, c.State->Rip))
+        var next = c.State->Rip;
+        if (!TryGo(c, target))
         {
             return false;
         }
 
-        if (TryGo(c, target))
-        {
-            return true;
-        }
-
-        c.State->Gpr[4] = rsp;
-        return false;
+        return c.TryPush(op->Size, next);
     }
 
     /// <summary>Sets RIP if the target is within the code segment, or canonical. Records #GP(0).</summary>
