@@ -106,6 +106,12 @@ internal sealed unsafe partial class BlockTranslator
             }
         }
 
+        // An absolute 64-bit address does not fit the displacement of an operation.
+        if (op->HasMemory && op->Base == RegisterOffset.Zero && op->Index == RegisterOffset.Zero && (long)instruction.MemoryDisplacement64 != (int)instruction.MemoryDisplacement64 && Is64)
+        {
+            return LoweringKind.Interpret;
+        }
+
         if (kind == LoweringKind.BitTest && op->HasMemory && instruction.Op1Kind == OpKind.Register)
         {
             return LoweringKind.Interpret;
