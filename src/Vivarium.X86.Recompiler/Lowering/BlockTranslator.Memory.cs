@@ -102,8 +102,8 @@ internal sealed unsafe partial class BlockTranslator
         byte* misaligned = null;
         if (isAligned)
         {
-            // test sil, 15: the page offset decides.
-            _a.Bytes([0x40, 0xF6, 0xC6, 0x0F]);
+            // test sil, size - 1: the page offset decides.
+            _a.Bytes([0x40, 0xF6, 0xC6, (byte)(sizeBytes - 1)]);
             misaligned = _a.JumpIf(5);
         }
 

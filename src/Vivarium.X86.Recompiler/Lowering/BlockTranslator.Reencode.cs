@@ -29,12 +29,13 @@ internal sealed unsafe partial class BlockTranslator
 
         var traits = _traits.Of(instruction);
         encoding.Repeat = traits.HasRepeatPrefix ? encoding.Repeat : (byte)0;
+        encoding.Wide &= Is64 || !traits.IgnoresWide32;
         var operands = MapOperands(instruction, traits, ref encoding);
         var usesFlags = _flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i);
         if (OpAt(i)->HasMemory)
         {
             var size = instruction.MemorySize.GetSize();
-            TranslateOperand(i, size, WritesMemory(instruction, traits), _kinds[i] == LoweringKind.AlignedVector && size == 16 && !encoding.IsVex);
+            TranslateOperand(i, size, WritesMemory(instruction, traits), _kinds[i] == LoweringKind.AlignedVector && size >= 16);
             if (usesFlags)
             {
                 NeedFlags(Data);
@@ -106,14 +107,20 @@ internal sealed unsafe partial class BlockTranslator
             }
             else if (place == OperandPlace.Vvvv)
             {
-                // With a memory operand the address occupies the other temporary.
-                operands.Vvvv = Map(register, traits.Reads(k), traits.Writes(k), encoding.RmIsRegister ? Address : Data, hasHigh, mayStay: false);
+                // With a memory operand the address occupies the other temporary until the instruction writes.
+                operands.Vvvv = Map(register, traits.Reads(k), traits.Writes(k), encoding.RmIsRegister || traits.Writes(k) ? Address : Data, hasHigh, mayStay: false);
             }
             else if (place is OperandPlace.Rm or OperandPlace.Opcode)
             {
                 var mayStay = !traits.Writes(k) && instruction.Mnemonic is not (Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc);
                 operands.Rm = Map(register, traits.Reads(k), traits.Writes(k), Address, hasHigh, mayStay);
             }
+        }
+
+        if (operands.Vvvv.Stores && operands.Vvvv.Guest == operands.Reg.Guest && operands.Reg.Stores)
+        {
+            // MULX to the same register twice leaves the high half.
+            operands.Vvvv = operands.Vvvv with { Stores = false };
         }
 
         operands.HasHigh = hasHigh;

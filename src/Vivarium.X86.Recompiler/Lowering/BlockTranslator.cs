@@ -68,7 +68,7 @@ internal sealed unsafe partial class BlockTranslator
         for (var i = 0; i < _run.Count; i++)
         {
             _kinds[i] = KindOf(i);
-            _usesVectors |= _kinds[i] is LoweringKind.AlignedVector or LoweringKind.Vector;
+            _usesVectors |= IsVector(_kinds[i]);
         }
     }
 
@@ -77,7 +77,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);
-        if (kind == LoweringKind.Interpret || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
+        if (kind == LoweringKind.Interpret || !CodeHost.Runs(instruction) || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
         {
             return LoweringKind.Interpret;
         }
@@ -87,7 +87,7 @@ internal sealed unsafe partial class BlockTranslator
             return IsNearBranch(instruction, op) ? kind : LoweringKind.Interpret;
         }
 
-        if (kind is LoweringKind.AlignedVector or LoweringKind.Vector && (_mode & TranslationMode.Vectors) == 0)
+        if (IsVector(kind) && !CanUseVectors(i, kind))
         {
             return LoweringKind.Interpret;
         }
@@ -131,7 +131,7 @@ internal sealed unsafe partial class BlockTranslator
     private static bool IsRefused(DecodedOp* op) => op->Code == OpCode.CallAndLeave
         && (op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.Undefined || op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.TooLong);
 
-    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM();
+    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM();
 
     private static int StackSizeOf(in Instruction instruction) =>
         instruction.Mnemonic == Mnemonic.Leave ? instruction.Code switch { Code.Leaveq => 8, Code.Leaved => 4, _ => 2 } : Math.Abs(instruction.StackPointerIncrement);
@@ -161,6 +161,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.Nothing: return true;
             case LoweringKind.Reencode or LoweringKind.BitTest: Reencode(i); return true;
             case LoweringKind.AlignedVector or LoweringKind.Vector: Reencode(i); return true;
+            case LoweringKind.ClearVectors: ClearVectors(i); return true;
             case LoweringKind.Copy: Copy(i); return true;
             case LoweringKind.LoadAddress: LoadAddress(i); return true;
             case LoweringKind.MoveImmediate: MoveImmediate(i); return true;

@@ -78,6 +78,12 @@ internal ref struct GuestEncoding
         if (opcode is 0xC4 or 0xC5 && (longMode || bytes[at] >= 0xC0))
         {
             e.ParseVex(bytes, opcode, ref at, ref rex);
+            if (!longMode)
+            {
+                // There are eight registers: the bits for more are ignored.
+                rex = 0;
+                e.Vvvv &= 7;
+            }
         }
         else if (opcode == 0x0F)
         {

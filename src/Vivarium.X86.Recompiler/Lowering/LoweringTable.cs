@@ -15,6 +15,11 @@ internal static class LoweringTable
             return LoweringKind.ConditionalJump;
         }
 
+        if (instruction.Encoding == EncodingKind.VEX && s_kinds[(int)instruction.Mnemonic] == LoweringKind.Interpret)
+        {
+            return VexLowering.Of(instruction);
+        }
+
         // MOVSD and CMPSD also name string instructions.
         return instruction.Mnemonic is Mnemonic.Movsd or Mnemonic.Cmpsd
             ? instruction.IsStringInstruction ? LoweringKind.Interpret : LoweringKind.AlignedVector
@@ -58,6 +63,7 @@ internal static class LoweringTable
         Mnemonic.Rol, Mnemonic.Ror, Mnemonic.Rcl, Mnemonic.Rcr, Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar, Mnemonic.Shld, Mnemonic.Shrd,
         Mnemonic.Mul, Mnemonic.Imul, Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Popcnt, Mnemonic.Tzcnt, Mnemonic.Lzcnt, Mnemonic.Crc32,
         Mnemonic.Andn, Mnemonic.Bextr, Mnemonic.Blsi, Mnemonic.Blsmsk, Mnemonic.Blsr, Mnemonic.Adcx, Mnemonic.Adox,
+        Mnemonic.Bzhi, Mnemonic.Mulx, Mnemonic.Pdep, Mnemonic.Pext, Mnemonic.Rorx, Mnemonic.Sarx, Mnemonic.Shlx, Mnemonic.Shrx,
         Mnemonic.Cmovo, Mnemonic.Cmovno, Mnemonic.Cmovb, Mnemonic.Cmovae, Mnemonic.Cmove, Mnemonic.Cmovne, Mnemonic.Cmovbe, Mnemonic.Cmova,
         Mnemonic.Cmovs, Mnemonic.Cmovns, Mnemonic.Cmovp, Mnemonic.Cmovnp, Mnemonic.Cmovl, Mnemonic.Cmovge, Mnemonic.Cmovle, Mnemonic.Cmovg,
         Mnemonic.Seto, Mnemonic.Setno, Mnemonic.Setb, Mnemonic.Setae, Mnemonic.Sete, Mnemonic.Setne, Mnemonic.Setbe, Mnemonic.Seta,

@@ -172,6 +172,11 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             && (_state->Mxcsr & MaskedExceptions) == MaskedExceptions)
         {
             mode |= TranslationMode.Vectors;
+            const ulong WideState = XsaveLayout.SseBit | XsaveLayout.AvxBit;
+            if ((_state->Cr4 & ControlBits.Cr4OsXsave) != 0 && (_state->Xcr0 & WideState) == WideState)
+            {
+                mode |= TranslationMode.WideVectors;
+            }
         }
 
         return mode;
