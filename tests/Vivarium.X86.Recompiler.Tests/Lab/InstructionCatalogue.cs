@@ -11,7 +11,7 @@ internal sealed class InstructionCatalogue
     private static readonly CpuidFeature[] s_integer =
     [
         CpuidFeature.INTEL8086, CpuidFeature.INTEL186, CpuidFeature.INTEL286, CpuidFeature.INTEL386, CpuidFeature.INTEL486, CpuidFeature.X64, CpuidFeature.CMOV,
-        CpuidFeature.POPCNT, CpuidFeature.LZCNT, CpuidFeature.BMI1, CpuidFeature.MOVBE, CpuidFeature.ADX, CpuidFeature.CX8, CpuidFeature.CMPXCHG16B,
+        CpuidFeature.POPCNT, CpuidFeature.LZCNT, CpuidFeature.BMI1, CpuidFeature.BMI2, CpuidFeature.MOVBE, CpuidFeature.ADX, CpuidFeature.CX8, CpuidFeature.CMPXCHG16B,
         CpuidFeature.MULTIBYTENOP, CpuidFeature.FSGSBASE, CpuidFeature.CLFSH, CpuidFeature.PREFETCHW,
     ];
 
@@ -22,6 +22,7 @@ internal sealed class InstructionCatalogue
     [
         Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fptan, Mnemonic.Fpatan, Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fprem, Mnemonic.Fprem1,
         Mnemonic.Fstpnce, Mnemonic.Fcomi, Mnemonic.Fcomip, Mnemonic.Fucomi, Mnemonic.Fucomip, Mnemonic.Rcpps, Mnemonic.Rcpss, Mnemonic.Rsqrtps, Mnemonic.Rsqrtss,
+        Mnemonic.Vrcpps, Mnemonic.Vrcpss, Mnemonic.Vrsqrtps, Mnemonic.Vrsqrtss,
         Mnemonic.Hlt, Mnemonic.Cli, Mnemonic.Sti, Mnemonic.Clts, Mnemonic.In, Mnemonic.Out, Mnemonic.Insb, Mnemonic.Insw, Mnemonic.Insd, Mnemonic.Outsb, Mnemonic.Outsw,
         Mnemonic.Outsd, Mnemonic.Lgdt, Mnemonic.Lidt, Mnemonic.Lldt, Mnemonic.Ltr, Mnemonic.Lmsw, Mnemonic.Invlpg, Mnemonic.Invd, Mnemonic.Wbinvd, Mnemonic.Sgdt,
         Mnemonic.Sidt, Mnemonic.Sldt, Mnemonic.Str, Mnemonic.Smsw, Mnemonic.Lar, Mnemonic.Lsl, Mnemonic.Verr, Mnemonic.Verw, Mnemonic.Arpl, Mnemonic.Bound, Mnemonic.Les,
@@ -59,7 +60,7 @@ internal sealed class InstructionCatalogue
         var info = code.ToOpCode();
         var isKnown = code.CpuidFeatures().All(feature => s_integer.Contains(feature) || s_x87.Contains(feature) || IsVector(feature) || feature == CpuidFeature.MMX);
         return info.IsInstruction && !info.Fwait && isKnown && !s_excluded.Contains(code.Mnemonic())
-            && (info.Encoding == EncodingKind.Legacy || (info.Encoding == EncodingKind.VEX && code.CpuidFeatures().Contains(CpuidFeature.BMI1)))
+            && (info.Encoding is EncodingKind.Legacy or EncodingKind.VEX)
             && (bits == 64 ? info.Mode64 : info.Mode32)
             && new Instruction { Code = code }.FlowControl == FlowControl.Next
             && Enumerable.Range(0, info.OpCount).Select(info.GetOpKind).All(kind => s_strings.Contains(kind) || OperandBuilder.CanBuild(kind))
@@ -77,6 +78,7 @@ internal sealed class InstructionCatalogue
         var features = code.CpuidFeatures();
         return info.OpCount == 0 && features.All(s_integer.Contains) ? InstructionKind.Flags
             : features.All(s_integer.Contains) ? InstructionKind.Integer
+            : info.Encoding == EncodingKind.VEX ? InstructionKind.Wide
             : features.Any(s_x87.Contains) ? InstructionKind.X87
             : Enumerable.Range(0, info.OpCount).Any(i => info.GetOpKind(i) is OpCodeOperandKind.mm_reg or OpCodeOperandKind.mm_or_mem) || features.Contains(CpuidFeature.MMX)
                 ? InstructionKind.Mmx
@@ -84,5 +86,6 @@ internal sealed class InstructionCatalogue
     }
 
     private static bool IsVector(CpuidFeature feature) => feature is CpuidFeature.SSE or CpuidFeature.SSE2 or CpuidFeature.SSE3 or CpuidFeature.SSSE3
-        or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2 or CpuidFeature.AES or CpuidFeature.PCLMULQDQ or CpuidFeature.SHA;
+        or CpuidFeature.SSE4_1 or CpuidFeature.SSE4_2 or CpuidFeature.AES or CpuidFeature.PCLMULQDQ or CpuidFeature.SHA
+        or CpuidFeature.AVX or CpuidFeature.AVX2 or CpuidFeature.FMA or CpuidFeature.F16C;
 }

@@ -11,4 +11,7 @@ internal enum InstructionKind
     Stack,
     Branch,
     Flags,
+
+    /// <summary>VEX-encoded vector instructions.</summary>
+    Wide,
 }

@@ -57,8 +57,8 @@ internal static class LabKernel
         cpu[X86Register.IdtBase] = is64 ? LabLayout.Idt64 : LabLayout.Idt32;
         cpu[X86Register.IdtLimit] = 0xFFF;
 
-        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE; NXE, and LME with LMA; PG, AM, WP, NE, ET, MP, PE.
-        cpu[X86Register.Cr4] = 0x10620;
+        // PAE, OSFXSR, OSXMMEXCPT, FSGSBASE, OSXSAVE; NXE, and LME with LMA; PG, AM, WP, NE, ET, MP, PE.
+        cpu[X86Register.Cr4] = 0x50620;
         cpu[X86Register.Efer] = is64 ? 0xD01u : 0x800u;
         cpu[X86Register.Cr3] = tables.Root;
         tables.Reset();

@@ -32,6 +32,7 @@ internal sealed unsafe class LabMachine : IDisposable
         {
             _cpu.Reset();
             LabKernel.Enter(_cpu, mode, Tables(mode));
+            State->Xcr0 = XsaveLayout.X87Bit | XsaveLayout.SseBit | XsaveLayout.AvxBit;
             _templates[(int)mode] = *State;
         }
     }
@@ -121,11 +122,22 @@ internal sealed unsafe class LabMachine : IDisposable
         State->InstructionCount = 0;
         FxImage.LoadX87(State, state.Fx, wide: true);
         FxImage.LoadXmm(State, state.Fx, longMode: true);
+        FillUpperHalves();
         State->Mxcsr = state.Mxcsr;
         LazyFlags.SetAll(State, state.Flags);
 
         // Written through the processor, so that it looks at its mode and forgets translations.
         _cpu[X86Register.Cr3] = Tables(program.Mode).Root;
+    }
+
+    /// <summary>Bits 255:128 of each YMM register are those of the next XMM register.</summary>
+    private void FillUpperHalves()
+    {
+        for (var i = 0; i < 16; i++)
+        {
+            var next = new ReadOnlySpan<byte>((byte*)State + RegisterOffset.Xmm((i + 1) & 15), 16);
+            next.CopyTo(new Span<byte>((byte*)State + RegisterOffset.Xmm(i) + 16, 16));
+        }
     }
 
     /// <summary>The state with what engines may leave as they like made equal: scratch fields and the form of the flags.</summary>

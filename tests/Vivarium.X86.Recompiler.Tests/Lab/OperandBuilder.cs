@@ -8,10 +8,11 @@ internal sealed class OperandBuilder(Random random, int bits, EdgeValues values,
     private static readonly HashSet<OpCodeOperandKind> s_kinds =
     [
         OpCodeOperandKind.mem, OpCodeOperandKind.mem_offs, OpCodeOperandKind.seg_rBX_al,
-        OpCodeOperandKind.r8_or_mem, OpCodeOperandKind.r16_or_mem, OpCodeOperandKind.r32_or_mem, OpCodeOperandKind.r64_or_mem, OpCodeOperandKind.xmm_or_mem, OpCodeOperandKind.mm_or_mem,
+        OpCodeOperandKind.r8_or_mem, OpCodeOperandKind.r16_or_mem, OpCodeOperandKind.r32_or_mem, OpCodeOperandKind.r64_or_mem, OpCodeOperandKind.xmm_or_mem, OpCodeOperandKind.ymm_or_mem, OpCodeOperandKind.mm_or_mem,
         OpCodeOperandKind.r8_reg, OpCodeOperandKind.r8_opcode, OpCodeOperandKind.r16_reg, OpCodeOperandKind.r16_rm, OpCodeOperandKind.r16_opcode,
         OpCodeOperandKind.r32_reg, OpCodeOperandKind.r32_rm, OpCodeOperandKind.r32_opcode, OpCodeOperandKind.r32_vvvv,
         OpCodeOperandKind.r64_reg, OpCodeOperandKind.r64_rm, OpCodeOperandKind.r64_opcode, OpCodeOperandKind.r64_vvvv,
+        OpCodeOperandKind.xmm_vvvv, OpCodeOperandKind.xmm_is4, OpCodeOperandKind.ymm_reg, OpCodeOperandKind.ymm_rm, OpCodeOperandKind.ymm_vvvv, OpCodeOperandKind.ymm_is4,
         OpCodeOperandKind.xmm_reg, OpCodeOperandKind.xmm_rm, OpCodeOperandKind.mm_reg, OpCodeOperandKind.mm_rm, OpCodeOperandKind.st0, OpCodeOperandKind.sti_opcode,
         OpCodeOperandKind.al, OpCodeOperandKind.ax, OpCodeOperandKind.eax, OpCodeOperandKind.rax, OpCodeOperandKind.cl, OpCodeOperandKind.dx, OpCodeOperandKind.seg_reg,
         OpCodeOperandKind.imm8, OpCodeOperandKind.imm8_const_1, OpCodeOperandKind.imm8sex16, OpCodeOperandKind.imm8sex32, OpCodeOperandKind.imm8sex64,
@@ -65,6 +66,9 @@ internal sealed class OperandBuilder(Random random, int bits, EdgeValues values,
         return number < 4 ? Register.AL + number : Register.R8L + (number - 8);
     }
 
+    /// <summary>A vector register: more often than not one of the first four.</summary>
+    private int Vector() => random.Next(3) == 0 ? random.Next(bits == 64 ? 16 : 8) : random.Next(4);
+
     private void Set(ref Instruction instruction, int index, OpCodeOperandKind kind)
     {
         switch (kind)
@@ -80,7 +84,7 @@ internal sealed class OperandBuilder(Random random, int bits, EdgeValues values,
                 instruction.MemoryIndex = Register.AL;
                 break;
             case OpCodeOperandKind.r8_or_mem or OpCodeOperandKind.r16_or_mem or OpCodeOperandKind.r32_or_mem or OpCodeOperandKind.r64_or_mem
-                or OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.mm_or_mem when random.Next(100) < 55:
+                or OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.mm_or_mem when random.Next(100) < 55:
                 instruction.SetOpKind(index, OpKind.Memory);
                 instruction = withMemory(instruction);
                 break;
@@ -107,8 +111,10 @@ internal sealed class OperandBuilder(Random random, int bits, EdgeValues values,
             => Register.EAX + General(),
         OpCodeOperandKind.r64_or_mem or OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.r64_vvvv
             => Register.RAX + General(),
-        OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm
-            => Register.XMM0 + (random.Next(3) == 0 ? random.Next(bits == 64 ? 16 : 8) : random.Next(4)),
+        OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm or OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.xmm_is4
+            => Register.XMM0 + Vector(),
+        OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.ymm_reg or OpCodeOperandKind.ymm_rm or OpCodeOperandKind.ymm_vvvv or OpCodeOperandKind.ymm_is4
+            => Register.YMM0 + Vector(),
         OpCodeOperandKind.mm_or_mem or OpCodeOperandKind.mm_reg or OpCodeOperandKind.mm_rm => Register.MM0 + random.Next(8),
         OpCodeOperandKind.st0 => Register.ST0,
         OpCodeOperandKind.sti_opcode => Register.ST0 + random.Next(8),
