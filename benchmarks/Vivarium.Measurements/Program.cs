@@ -14,6 +14,11 @@ Add("start", "From Build() to the first guest instruction.", (options, _) => Sta
 Add("shares", "Weights and caps on a worker pool.", (options, _) => FairShares.RunAsync(options));
 Add("density", "200 small machines, and 20 Debian machines of 4 GiB.", (options, _) => ManyMachines.RunAsync(options));
 Add("snapshots", "Snapshots at random instants, each finished by a new process.", (options, _) => SnapshotProof.RunAsync(options));
+Add("stop", "How soon a vCPU stops when asked, and at the end of a budget, on each engine.", (options, _) => Task.FromResult(StopLatency.Run(options)));
+var startRounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 7 };
+Add("startup", "The tool from start to end under settings of the runtime; eng/measure-startup.sh prepares it.",
+    (options, result) => ToolStart.RunAsync(options, result.GetValue(startRounds))).Add(startRounds);
+AddVersus();
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };
 resume.SetAction((result, _) => SnapshotProof.ResumeAsync(result.GetValue(snapshot)!, result.GetValue(engine) ?? ExecutionEngine.Auto));
@@ -38,4 +43,27 @@ Command Add(string name, string description, Func<MeasurementOptions, ParseResul
     });
     root.Add(command);
     return command;
+}
+
+void AddVersus()
+{
+    var workloads = new Option<string?>("--workloads") { Description = "Names, separated by commas. Default: all of benchmarks/guest/workloads.sh." };
+    var scale = new Option<int>("--scale") { Description = "Work in percent.", DefaultValueFactory = _ => 100 };
+    var rounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 3 };
+    var timeout = new Option<int>("--timeout") { Description = "Seconds after which a run counts as hung.", DefaultValueFactory = _ => 900 };
+    var qemu = new Option<string>("--qemu") { Description = "QEMU's program.", DefaultValueFactory = _ => "qemu-system-x86_64" };
+    var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
+    var command = Add("versus", "Real programs in a Linux guest, against QEMU's translator; eng/versus.sh prepares everything.", (options, result) => VersusQemu.RunAsync(
+        options,
+        new VersusOptions(
+            result.GetValue(workloads),
+            result.GetValue(scale),
+            result.GetValue(rounds),
+            result.GetValue(timeout),
+            result.GetValue(qemu)!,
+            result.GetValue(tool)!)));
+    foreach (var option in (Option[])[workloads, scale, rounds, timeout, qemu, tool])
+    {
+        command.Add(option);
+    }
 }

@@ -8,6 +8,9 @@ internal static class Repository
     /// <summary>What the scripts under eng/ fetched.</summary>
     public static string GuestFolder(string flavour) => Path.Combine(s_root, "artifacts", "guest", flavour);
 
+    /// <summary>A file that is kept, or that a build makes.</summary>
+    public static string SourceFile(string path) => Path.Combine(s_root, path);
+
     /// <summary>A file to write: a log or a snapshot. Not committed.</summary>
     public static string OutputFile(string name)
     {

@@ -25,8 +25,15 @@ internal static class InputFile
         using var stream = Open(name);
         try
         {
-            // The length is a hint only: pipes have none.
-            using var content = new MemoryStream(stream.CanSeek ? (int)Math.Min(stream.Length, LargestBytes) : 0);
+            // An ordinary file goes straight into its array: images are large, and each copy of one would be resident.
+            if (stream.CanSeek && stream.Length is > 0 and <= LargestBytes)
+            {
+                var bytes = GC.AllocateUninitializedArray<byte>((int)stream.Length);
+                var read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+                return read == bytes.Length ? bytes : bytes[..read];
+            }
+
+            using var content = new MemoryStream();
             var buffer = new byte[1 << 20];
             int count;
             while ((count = stream.Read(buffer)) > 0)

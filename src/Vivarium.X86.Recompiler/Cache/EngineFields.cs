@@ -18,6 +18,11 @@ internal struct EngineFields
     public const int EngineHandleOffset = -64;
     public const int ValueOffset = -72;
     public const int HostAddressOffset = -80;
+    public const int StackLimitOffset = -88;
+
+    /// <summary>Below this RSP no more return frames are pushed.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + StackLimitOffset)]
+    public nint StackLimit;
 
     /// <summary>A host address that waits for the next step of its instruction.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + HostAddressOffset)]
@@ -51,7 +56,7 @@ internal struct EngineFields
     [FieldOffset(VcpuMemory.EngineFieldsBytes + InterpretOffset)]
     public nint Interpret;
 
-    /// <summary>RSP at the entry to emitted code.</summary>
+    /// <summary>RSP at the entry to emitted code, below which are return frames: see <see cref="Thunks.Enter"/>.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + HostStackOffset)]
     public nint HostStack;
 

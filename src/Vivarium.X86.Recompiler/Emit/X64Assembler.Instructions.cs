@@ -84,6 +84,22 @@ internal sealed unsafe partial class X64Assembler
         Byte(count);
     }
 
+    /// <summary>lea dst, [rip + to code of the cache].</summary>
+    public void LoadRelativeAddress(int destination, byte* target)
+    {
+        Rex(true, destination, 0, 0);
+        Byte(0x8D);
+        Byte(((destination & 7) << 3) | 5);
+        PatchRelative(Displacement(), target);
+    }
+
+    /// <summary>call rel32; returns where the displacement is.</summary>
+    public byte* Call()
+    {
+        Byte(0xE8);
+        return Displacement();
+    }
+
     /// <summary>jmp rel32; returns where the displacement is.</summary>
     public byte* Jump()
     {
@@ -97,8 +113,7 @@ internal sealed unsafe partial class X64Assembler
     /// <summary>call rel32 to code of the cache.</summary>
     public void Call(byte* target)
     {
-        Byte(0xE8);
-        PatchRelative(Displacement(), target);
+        PatchRelative(Call(), target);
     }
 
     /// <summary>jcc rel32 with condition code 0 to 15; returns where the displacement is.</summary>

@@ -41,27 +41,75 @@ internal sealed unsafe partial class BlockTranslator
     {
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
-        var isDirect = instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64;
+        var next = op->PageOffset + op->Length;
         var flags = SaveAllFlags(i);
-        if (isDirect)
+        if (instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64)
         {
             EmitStackTop();
             Lookup(i, flags, WordSize, writes: true, isAligned: false);
-            StoreReturnAddress(op->PageOffset + op->Length);
+            StoreReturnAddress(next);
             MoveStackPointer(-WordSize);
             SetSlowPathsLeave();
-            EmitEdge((int)op->Immediate, i + 1);
+            PushReturnFrame();
+            CallTarget((int)op->Immediate, i + 1);
+        }
+        else
+        {
+            EmitIndirectTarget(i, flags);
+            _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Data);
+            EmitStackTop();
+            Lookup(i, flags, WordSize, writes: true, isAligned: false);
+            _a.Store(8, HostOperand.State(EngineFields.HostAddressOffset), Address);
+            SetSlowPathsLeave();
+            _a.Load(8, Data, HostOperand.State(EngineFields.ValueOffset));
+            EmitJumpCache(i, flags, i + 1, new Transfer { PushedReturn = next });
+        }
+
+        EmitReturnSite(next);
+    }
+
+    /// <summary>The host's call to a direct target; its return address completes the frame.</summary>
+    private void CallTarget(int target, int count)
+    {
+        if (target is < 0 or >= 4096)
+        {
+            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+            _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
+            EmitJumpCache(-1, default, count, new Transfer { IsCall = true });
             return;
         }
 
-        EmitIndirectTarget(i, flags);
-        _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Data);
-        EmitStackTop();
-        Lookup(i, flags, WordSize, writes: true, isAligned: false);
-        _a.Store(8, HostOperand.State(EngineFields.HostAddressOffset), Address);
-        SetSlowPathsLeave();
-        _a.Load(8, Data, HostOperand.State(EngineFields.ValueOffset));
-        EmitJumpCache(i, flags, i + 1, new Transfer { PushedReturn = op->PageOffset + op->Length });
+        _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
+        var exit = _a.JumpIf(14);
+        AlignDisplacement();
+        _edgeStubs.Add(new EdgeStub { Exit = exit, Link = _a.Call(), Target = target, Count = count });
+    }
+
+    /// <summary>
+    /// The guest's return address in <see cref="Data"/> goes beside the host's, so that a return can tell whether they belong together. If the
+    /// stack is full all frames are given up: those returns find their way through the jump cache.
+    /// </summary>
+    private void PushReturnFrame()
+    {
+        _a.AluLoad(8, 7, Rsp, HostOperand.State(EngineFields.StackLimitOffset));
+        _a.Bytes([0x73, 0x04]);
+        _a.Load(8, Rsp, HostOperand.State(EngineFields.HostStackOffset));
+        _a.Push(Data);
+    }
+
+    /// <summary>Where a guest return comes back to: the page is this block's again, and the block behind the call follows.</summary>
+    private void EmitReturnSite(int next)
+    {
+        _a.Pop(Data);
+        _a.LoadAddress(WordSize, Data, new HostOperand(Data, -next));
+        _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
+        if (next >= 4096)
+        {
+            EmitFarEdge(next, 0);
+            return;
+        }
+
+        _edgeStubs.Add(new EdgeStub { Link = AlignedJump(), Target = next });
     }
 
     private void Return(int i)
@@ -72,6 +120,18 @@ internal sealed unsafe partial class BlockTranslator
         Lookup(i, flags, WordSize, writes: false, isAligned: false);
         SetSlowPathsLeave();
         _a.Load(WordSize, Data, new HostOperand(Address, 0));
+        _a.AluLoad(8, 7, Data, new HostOperand(Rsp, 8));
+        var unmatched = _a.JumpIf(5);
+        MoveStackPointer(WordSize + (int)op->Immediate);
+        _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), i + 1);
+        var exit = _a.JumpIf(14);
+        _a.Return();
+        _a.Bind(exit);
+        EmitExitAt(Data);
+
+        // Not the caller's: frames above are of no use any more.
+        _a.Bind(unmatched);
+        _a.Load(8, Rsp, HostOperand.State(EngineFields.HostStackOffset));
         EmitJumpCache(i, flags, i + 1, new Transfer { Released = WordSize + (int)op->Immediate });
     }
 
@@ -177,7 +237,17 @@ internal sealed unsafe partial class BlockTranslator
         var exit = _a.JumpIf(14);
         _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.PageOffset));
         _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
-        _a.JumpIndirect(new HostOperand(State, Address, 0, table + JumpCacheEntry.CodeOffset));
+        byte* over = null;
+        if (transfer.IsCall || transfer.PushedReturn != 0)
+        {
+            _a.CallIndirect(new HostOperand(State, Address, 0, table + JumpCacheEntry.CodeOffset));
+            over = _a.Jump();
+        }
+        else
+        {
+            _a.JumpIndirect(new HostOperand(State, Address, 0, table + JumpCacheEntry.CodeOffset));
+        }
+
         if (i >= 0)
         {
             AddSlowPath(i, flags, other, stale, leaves: true);
@@ -196,6 +266,10 @@ internal sealed unsafe partial class BlockTranslator
         _a.Bind(exit);
         _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
         EmitExitAt(Data);
+        if (over != null)
+        {
+            _a.Bind(over);
+        }
     }
 
     /// <summary>What a call or return changes besides RIP, once it is certain.</summary>
@@ -215,28 +289,31 @@ internal sealed unsafe partial class BlockTranslator
             StoreTop(Data);
             _a.Load(8, Address, HostOperand.State(EngineFields.ValueOffset));
             MoveStackPointer(-WordSize);
+            PushReturnFrame();
         }
     }
 
     /// <summary>Leaves to C# with RIP from a register.</summary>
     private void EmitExitAt(int register)
     {
-        _a.Store(8, HostOperand.State(RipOffset), register);
+        _a.Store(8, HostOperand.State(RegisterOffset.Rip), register);
         _a.MoveImmediate(Address, ExitCode.Lookup);
         _a.Jump(_cache.Thunks.Exit);
     }
 
-    private static int RipOffset { get; } = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Rip));
-
     /// <summary>A jump whose displacement can be patched in one store while others execute it.</summary>
     private byte* AlignedJump()
+    {
+        AlignDisplacement();
+        return _a.Jump();
+    }
+
+    private void AlignDisplacement()
     {
         while ((((nint)_a.Position + 1) & 3) != 0)
         {
             _a.Byte(0x90);
         }
-
-        return _a.Jump();
     }
 
     private void EmitEdgeStubs()
@@ -274,12 +351,16 @@ internal sealed unsafe partial class BlockTranslator
         _a.Bind(stub.Link);
         _a.MoveImmediate(Address, ExitCode.FirstEdge + edge);
         var common = _a.Jump();
-        _a.Bind(stub.Exit);
+        if (stub.Exit != null)
+        {
+            _a.Bind(stub.Exit);
+        }
+
         _a.MoveImmediate(Address, ExitCode.Lookup);
         _a.Bind(common);
         _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
         _a.LoadAddress(WordSize, Data, new HostOperand(Data, stub.Target));
-        _a.Store(8, HostOperand.State(RipOffset), Data);
+        _a.Store(8, HostOperand.State(RegisterOffset.Rip), Data);
         _a.Jump(_cache.Thunks.Exit);
     }
 
@@ -291,5 +372,8 @@ internal sealed unsafe partial class BlockTranslator
 
         /// <summary>Page offset of the return address to be stored where the stack was looked up; 0 for none.</summary>
         public int PushedReturn { get; init; }
+
+        /// <summary>The target is called, with its frame begun already.</summary>
+        public bool IsCall { get; init; }
     }
 }

@@ -78,7 +78,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             case Mnemonic.Mul or Mnemonic.Imul: changed |= Rax | Rdx; break;
             case Mnemonic.Cmpxchg: changed |= Rax; break;
-            case Mnemonic.Cmpxchg8b: return Rax | Rdx;
+            case Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b: return Rax | Rdx;
             case Mnemonic.Pcmpestri or Mnemonic.Pcmpistri: changed |= Rcx; break;
         }
 

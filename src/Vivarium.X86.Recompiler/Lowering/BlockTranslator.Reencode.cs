@@ -35,7 +35,7 @@ internal sealed unsafe partial class BlockTranslator
         if (OpAt(i)->HasMemory)
         {
             var size = instruction.MemorySize.GetSize();
-            TranslateOperand(i, size, WritesMemory(instruction, traits), _kinds[i] == LoweringKind.AlignedVector && size >= 16);
+            TranslateOperand(i, size, WritesMemory(instruction, traits), (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size >= 16);
             if (usesFlags)
             {
                 NeedFlags(Data);

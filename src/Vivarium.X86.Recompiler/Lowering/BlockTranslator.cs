@@ -139,9 +139,9 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Whether it is a near branch of the mode's own width.</summary>
     private bool IsNearBranch(in Instruction instruction, DecodedOp* op)
     {
-        if (op->Size != WordSize)
+        if (op->Size != WordSize || instruction.Mnemonic == Mnemonic.Ret)
         {
-            return false;
+            return op->Size == WordSize;
         }
 
         return instruction.Op0Kind switch
@@ -149,7 +149,7 @@ internal sealed unsafe partial class BlockTranslator
             OpKind.NearBranch32 or OpKind.NearBranch64 => true,
             OpKind.Register => instruction.Op0Register.IsGPR(),
             OpKind.Memory => instruction.MemorySize is MemorySize.QwordOffset or MemorySize.DwordOffset or MemorySize.UInt32 or MemorySize.UInt64,
-            _ => instruction.Mnemonic == Mnemonic.Ret,
+            _ => false,
         };
     }
 

@@ -94,7 +94,8 @@ internal ref struct GuestEncoding
         }
         else
         {
-            e.Opcode = opcode;
+            // 82 is 80 again, and gone in 64-bit mode.
+            e.Opcode = opcode == 0x82 ? (byte)0x80 : opcode;
             e.HasModRm = HasModRmByte(opcode);
             if (!e.HasModRm && e.Normalize(rex))
             {

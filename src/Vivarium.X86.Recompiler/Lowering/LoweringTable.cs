@@ -34,7 +34,7 @@ internal static class LoweringTable
         Set(kinds, LoweringKind.AlignedVector, Aligned);
         Set(kinds, LoweringKind.Vector, Unaligned);
         Set(kinds, LoweringKind.Copy, [Mnemonic.Cbw, Mnemonic.Cwde, Mnemonic.Cdqe, Mnemonic.Cwd, Mnemonic.Cdq, Mnemonic.Cqo, Mnemonic.Lahf, Mnemonic.Sahf, Mnemonic.Clc, Mnemonic.Stc, Mnemonic.Cmc, Mnemonic.Mfence, Mnemonic.Lfence, Mnemonic.Sfence]);
-        Set(kinds, LoweringKind.Nothing, [Mnemonic.Nop, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta]);
+        Set(kinds, LoweringKind.Nothing, [Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta]);
         Set(kinds, LoweringKind.Divide, [Mnemonic.Div, Mnemonic.Idiv]);
         Set(kinds, LoweringKind.DirectionFlag, [Mnemonic.Cld, Mnemonic.Std]);
         kinds[(int)Mnemonic.Lea] = LoweringKind.LoadAddress;
@@ -59,7 +59,7 @@ internal static class LoweringTable
     [
         Mnemonic.Add, Mnemonic.Or, Mnemonic.Adc, Mnemonic.Sbb, Mnemonic.And, Mnemonic.Sub, Mnemonic.Xor, Mnemonic.Cmp, Mnemonic.Test,
         Mnemonic.Inc, Mnemonic.Dec, Mnemonic.Neg, Mnemonic.Not, Mnemonic.Mov, Mnemonic.Movzx, Mnemonic.Movsx, Mnemonic.Movsxd, Mnemonic.Xchg,
-        Mnemonic.Xadd, Mnemonic.Cmpxchg, Mnemonic.Cmpxchg8b, Mnemonic.Bswap, Mnemonic.Movbe, Mnemonic.Movnti,
+        Mnemonic.Xadd, Mnemonic.Cmpxchg, Mnemonic.Cmpxchg8b, Mnemonic.Cmpxchg16b, Mnemonic.Bswap, Mnemonic.Movbe, Mnemonic.Movnti,
         Mnemonic.Rol, Mnemonic.Ror, Mnemonic.Rcl, Mnemonic.Rcr, Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar, Mnemonic.Shld, Mnemonic.Shrd,
         Mnemonic.Mul, Mnemonic.Imul, Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Popcnt, Mnemonic.Tzcnt, Mnemonic.Lzcnt, Mnemonic.Crc32,
         Mnemonic.Andn, Mnemonic.Bextr, Mnemonic.Blsi, Mnemonic.Blsmsk, Mnemonic.Blsr, Mnemonic.Adcx, Mnemonic.Adox,

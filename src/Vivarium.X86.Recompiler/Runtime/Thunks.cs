@@ -6,6 +6,13 @@ namespace Vivarium.X86;
 internal sealed unsafe class Thunks
 {
     private const int VectorRegisters = 16;
+
+    /// <summary>Room for 512 return frames.</summary>
+    private const int ReturnStackBytes = 512 * 16;
+
+    /// <summary>Not canonical, so no code is there.</summary>
+    private const long NoGuestAddress = long.MinValue;
+
     private static readonly int s_mxcsr = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Mxcsr));
     private readonly X64Assembler _a;
 
@@ -17,12 +24,16 @@ internal sealed unsafe class Thunks
         LoadVectors = WriteLoadVectors();
         var epilogue = WriteEpilogue();
         Exit = WriteExit(epilogue);
+        var unmatched = WriteUnmatchedReturn();
         Interpret = WriteInterpret(epilogue);
-        Enter = WriteEnter();
+        Enter = WriteEnter(unmatched);
         assembler.Align(64);
     }
 
-    /// <summary>Of the unmanaged type <c>int (CpuState*, nint code)</c>, in the writable view.</summary>
+    /// <summary>
+    /// Of the unmanaged type <c>int (CpuState*, nint code)</c>, in the writable view. It leaves a frame as guest calls do, host return address
+    /// and guest return address, which no guest address equals; guest calls add theirs below it.
+    /// </summary>
     public byte* Enter { get; }
 
     /// <summary>Jumped to with the result in ESI: stores the guest's registers and returns to C#.</summary>
@@ -37,7 +48,7 @@ internal sealed unsafe class Thunks
     /// <summary>Called: gives the vector registers and MXCSR back.</summary>
     private byte* SaveVectors { get; }
 
-    private byte* WriteEnter()
+    private byte* WriteEnter(byte* unmatched)
     {
         _a.Align(16);
         var start = _a.Position;
@@ -66,6 +77,12 @@ internal sealed unsafe class Thunks
             _a.Move(8, Data, Rsi);
         }
 
+        _a.LoadAddress(8, Rsi, new HostOperand(Rsp, -ReturnStackBytes));
+        _a.Store(8, HostOperand.State(EngineFields.StackLimitOffset), Rsi);
+        _a.MoveImmediate(Rsi, NoGuestAddress);
+        _a.Push(Rsi);
+        _a.LoadRelativeAddress(Rsi, unmatched);
+        _a.Push(Rsi);
         _a.Store(8, HostOperand.State(EngineFields.HostStackOffset), Rsp);
         LoadPinned();
         _a.Op(4, 0xFF, 4, Data);
@@ -77,6 +94,7 @@ internal sealed unsafe class Thunks
         _a.Align(16);
         var start = _a.Position;
         _a.Load(8, Rsp, HostOperand.State(EngineFields.HostStackOffset));
+        _a.Alu(8, 0, Rsp, 16);
         if (OperatingSystem.IsWindows())
         {
             for (var i = 6; i < 16; i++)
@@ -97,6 +115,18 @@ internal sealed unsafe class Thunks
         }
 
         _a.Return();
+        return start;
+    }
+
+    /// <summary>A guest that returns to the address that stands for none gets what that address deserves.</summary>
+    private byte* WriteUnmatchedReturn()
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        _a.MoveImmediate(Rdi, NoGuestAddress);
+        _a.Store(8, HostOperand.State(RegisterOffset.Rip), Rdi);
+        _a.MoveImmediate(Rsi, ExitCode.Lookup);
+        _a.Jump(Exit);
         return start;
     }
 

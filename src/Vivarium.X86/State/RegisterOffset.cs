@@ -10,6 +10,7 @@ internal static unsafe class RegisterOffset
 
     public static readonly ushort Zero = Offset(nameof(CpuState.Zero));
     public static readonly ushort RipPage = Offset(nameof(CpuState.RipPage));
+    public static readonly ushort Rip = Offset(nameof(CpuState.Rip));
     public static readonly ushort Far = Offset(nameof(CpuState.Far));
     public static readonly ushort Scratch = Offset(nameof(CpuState.Scratch));
     public static readonly ushort X87 = Offset(nameof(CpuState.X87));
