@@ -15,6 +15,7 @@ internal struct EngineFields
     public const int VectorsLiveOffset = -44;
     public const int HostMxcsrOffset = -48;
     public const int WorkMxcsrOffset = -52;
+    public const int X87LiveOffset = -56;
     public const int EngineHandleOffset = -64;
     public const int ValueOffset = -72;
     public const int HostAddressOffset = -80;
@@ -35,6 +36,10 @@ internal struct EngineFields
     /// <summary>The engine's GC handle.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + EngineHandleOffset)]
     public nint EngineHandle;
+
+    /// <summary>1 while the guest's x87 registers are in the host's.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + X87LiveOffset)]
+    public uint X87Live;
 
     /// <summary>A place to move MXCSR through.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + WorkMxcsrOffset)]

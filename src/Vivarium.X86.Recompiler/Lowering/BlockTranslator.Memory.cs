@@ -1,3 +1,4 @@
+using Iced.Intel;
 using static Vivarium.X86.HostRegister;
 
 namespace Vivarium.X86;
@@ -124,10 +125,12 @@ internal sealed unsafe partial class BlockTranslator
             {
                 Op = op,
                 Flags = flags,
+                X87 = _x87Note,
                 IndexInBlock = (ushort)i,
                 IcedCode = (ushort)InstructionAt(i).Code,
                 GroupLength = 1,
-                Properties = (_flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0) | (leaves ? OpRecordFlags.Leave : 0),
+                Properties = (_flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0) | (leaves ? OpRecordFlags.Leave : 0)
+                    | (InstructionAt(i).Mnemonic == Mnemonic.Fldcw ? OpRecordFlags.ChangesMode : 0),
             }),
         });
     }
@@ -158,11 +161,7 @@ internal sealed unsafe partial class BlockTranslator
                 continue;
             }
 
-            if (_usesVectors)
-            {
-                _a.Call(_cache.Thunks.LoadVectors);
-            }
-
+            ReloadRegisters();
             if (path.RestoresFlags)
             {
                 RestoreFlags(Address);

@@ -35,6 +35,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Align(16);
         var entry = _a.Position;
         BeginVectors();
+        BeginX87();
         BeginFlags();
         var isOpen = true;
         for (var i = 0; i < run.Count; i++)
@@ -64,11 +65,12 @@ internal sealed unsafe partial class BlockTranslator
 
     private void Classify()
     {
-        _usesVectors = false;
+        _usesVectors = _usesX87 = false;
         for (var i = 0; i < _run.Count; i++)
         {
             _kinds[i] = KindOf(i);
             _usesVectors |= IsVector(_kinds[i]);
+            _usesX87 |= IsX87(_kinds[i]);
         }
     }
 
@@ -85,6 +87,12 @@ internal sealed unsafe partial class BlockTranslator
         if (kind is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump)
         {
             return IsNearBranch(instruction, op) ? kind : LoweringKind.Interpret;
+        }
+
+        kind = X87KindOf(instruction, kind);
+        if (kind is LoweringKind.X87 or LoweringKind.Interpret)
+        {
+            return kind;
         }
 
         if (IsVector(kind) && !CanUseVectors(i, kind))
@@ -131,7 +139,7 @@ internal sealed unsafe partial class BlockTranslator
     private static bool IsRefused(DecodedOp* op) => op->Code == OpCode.CallAndLeave
         && (op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.Undefined || op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.TooLong);
 
-    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM();
+    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM() || register.IsMM();
 
     private static int StackSizeOf(in Instruction instruction) =>
         instruction.Mnemonic == Mnemonic.Leave ? instruction.Code switch { Code.Leaveq => 8, Code.Leaved => 4, _ => 2 } : Math.Abs(instruction.StackPointerIncrement);
@@ -161,6 +169,8 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.Nothing: return true;
             case LoweringKind.Reencode or LoweringKind.BitTest: Reencode(i); return true;
             case LoweringKind.AlignedVector or LoweringKind.Vector: Reencode(i); return true;
+            case LoweringKind.X87: X87(i); return true;
+            case LoweringKind.Mmx: Mmx(i); return true;
             case LoweringKind.ClearVectors: ClearVectors(i); return true;
             case LoweringKind.Copy: Copy(i); return true;
             case LoweringKind.LoadAddress: LoadAddress(i); return true;
@@ -190,10 +200,8 @@ internal sealed unsafe partial class BlockTranslator
             return false;
         }
 
-        if (_usesVectors)
-        {
-            _a.Call(_cache.Thunks.LoadVectors);
-        }
+        ReloadRegisters();
+        _x87Note = default;
 
         if (_flagAnalysis.Writes(i) != 0)
         {
@@ -220,6 +228,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             Op = op,
             Flags = TakeFlags(i),
+            X87 = _x87Note,
             IndexInBlock = (ushort)i,
             IcedCode = (ushort)InstructionAt(i).Code,
             GroupLength = 1,

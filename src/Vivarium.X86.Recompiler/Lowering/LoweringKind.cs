@@ -21,6 +21,12 @@ internal enum LoweringKind : byte
     /// <summary>As <see cref="Reencode"/> for vector registers with any alignment.</summary>
     Vector,
 
+    /// <summary>On the host's x87 unit.</summary>
+    X87,
+
+    /// <summary>As <see cref="Reencode"/> for MMX registers; EMMS.</summary>
+    Mmx,
+
     /// <summary>VZEROUPPER, VZEROALL.</summary>
     ClearVectors,
 

@@ -27,6 +27,12 @@ internal sealed unsafe partial class RecompilerEngine
     private int Interpret(OpRecord* record)
     {
         FlagImage.Load(_state, _fields, record->Flags);
+        if (record->X87.IsPending)
+        {
+            _state->Fip = _core.MaskIp(_state->RipPage + record->X87.PageOffset);
+            _state->Fop = record->X87.Opcode;
+        }
+
         var last = record + record->GroupLength - 1;
         var leaves = false;
         for (; ; record++)
@@ -64,7 +70,7 @@ internal sealed unsafe partial class RecompilerEngine
         }
 
         // What an instruction did, or others meanwhile, may forbid to go on in the same code.
-        if (_cache.Generation != _generation || ((record->Properties & OpRecordFlags.NotLowered) != 0 && CurrentMode() != _mode))
+        if (_cache.Generation != _generation || ((record->Properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
         {
             _state->Rip = _core.NextInstructionPointer(&record->Op);
             _fields->Counter -= record->IndexInBlock + 1;
