@@ -15,6 +15,7 @@ internal sealed class InstructionTraits
         var info = factory.GetInfo(WithDistinctRegisters(instruction), InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage);
         var encoding = instruction.OpCode;
         HasRepeatPrefix = encoding.MandatoryPrefix is MandatoryPrefix.PF2 or MandatoryPrefix.PF3;
+        IgnoresWide32 = encoding.IsWIG32;
         for (var i = 0; i < encoding.OpCount; i++)
         {
             _places[i] = PlaceOf(encoding.GetOpKind(i));
@@ -26,6 +27,9 @@ internal sealed class InstructionTraits
 
     /// <summary>F2 or F3 is part of the opcode; elsewhere the processor ignores it.</summary>
     public bool HasRepeatPrefix { get; }
+
+    /// <summary>VEX.W has no meaning outside 64-bit mode.</summary>
+    public bool IgnoresWide32 { get; }
 
     public OperandPlace Place(int operand) => _places[operand];
 

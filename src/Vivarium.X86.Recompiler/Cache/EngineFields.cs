@@ -15,10 +15,14 @@ internal struct EngineFields
     public const int VectorsLiveOffset = -44;
     public const int HostMxcsrOffset = -48;
     public const int WorkMxcsrOffset = -52;
+    public const int X87LiveOffset = -56;
     public const int EngineHandleOffset = -64;
     public const int ValueOffset = -72;
     public const int HostAddressOffset = -80;
     public const int StackLimitOffset = -88;
+
+    /// <summary>The first of <see cref="AccessGroups.SlotCount"/> host addresses that emitted code keeps between accesses, 8 bytes each upwards.</summary>
+    public const int HeldAddressesOffset = -120;
 
     /// <summary>Below this RSP no more return frames are pushed.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + StackLimitOffset)]
@@ -35,6 +39,10 @@ internal struct EngineFields
     /// <summary>The engine's GC handle.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + EngineHandleOffset)]
     public nint EngineHandle;
+
+    /// <summary>1 while the guest's x87 registers are in the host's.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + X87LiveOffset)]
+    public uint X87Live;
 
     /// <summary>A place to move MXCSR through.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + WorkMxcsrOffset)]

@@ -11,6 +11,9 @@ internal struct OpRecord
     /// <summary>How to find the arithmetic flags before the instruction.</summary>
     public FlagRecovery Flags;
 
+    /// <summary>The last x87 instruction before it.</summary>
+    public X87Note X87;
+
     /// <summary>Instructions of its block before it.</summary>
     public ushort IndexInBlock;
 
@@ -46,4 +49,7 @@ internal enum OpRecordFlags : byte
 
     /// <summary>It has no native form; otherwise only its memory access was out of the ordinary.</summary>
     NotLowered = 8,
+
+    /// <summary>Where the interpreter runs it, it may change the translation mode.</summary>
+    ChangesMode = 16,
 }

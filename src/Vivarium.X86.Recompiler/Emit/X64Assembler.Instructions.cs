@@ -29,6 +29,15 @@ internal sealed unsafe partial class X64Assembler
         Int32(value);
     }
 
+    /// <summary>mov word [memory], imm16.</summary>
+    public void StoreImmediate16(in HostOperand memory, ushort value)
+    {
+        Byte(0x66);
+        Op(4, 0xC7, 0, memory);
+        Byte(value & 0xFF);
+        Byte(value >> 8);
+    }
+
     /// <summary>mov dst, imm in its shortest form.</summary>
     public void MoveImmediate(int destination, long value)
     {

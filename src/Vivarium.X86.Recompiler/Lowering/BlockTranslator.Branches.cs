@@ -45,11 +45,9 @@ internal sealed unsafe partial class BlockTranslator
         var flags = SaveAllFlags(i);
         if (instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64)
         {
-            EmitStackTop();
-            Lookup(i, flags, WordSize, writes: true, isAligned: false);
-            StoreReturnAddress(next);
+            var top = StackOperand(-WordSize);
+            StoreReturnAddress(Access(i, &top, WordSize, writes: true), next);
             MoveStackPointer(-WordSize);
-            SetSlowPathsLeave();
             PushReturnFrame();
             CallTarget((int)op->Immediate, i + 1);
         }
@@ -60,7 +58,6 @@ internal sealed unsafe partial class BlockTranslator
             EmitStackTop();
             Lookup(i, flags, WordSize, writes: true, isAligned: false);
             _a.Store(8, HostOperand.State(EngineFields.HostAddressOffset), Address);
-            SetSlowPathsLeave();
             _a.Load(8, Data, HostOperand.State(EngineFields.ValueOffset));
             EmitJumpCache(i, flags, i + 1, new Transfer { PushedReturn = next });
         }
@@ -116,10 +113,8 @@ internal sealed unsafe partial class BlockTranslator
     {
         var op = OpAt(i);
         var flags = SaveAllFlags(i);
-        _a.Move(WordSize, Address, StackPointer);
-        Lookup(i, flags, WordSize, writes: false, isAligned: false);
-        SetSlowPathsLeave();
-        _a.Load(WordSize, Data, new HostOperand(Address, 0));
+        var top = StackOperand(0);
+        _a.Load(WordSize, Data, Access(i, &top, WordSize, writes: false));
         _a.AluLoad(8, 7, Data, new HostOperand(Rsp, 8));
         var unmatched = _a.JumpIf(5);
         MoveStackPointer(WordSize + (int)op->Immediate);
@@ -140,29 +135,19 @@ internal sealed unsafe partial class BlockTranslator
     {
         if (!_flagsSaved)
         {
-            SaveFlags(Address);
+            SaveFlags(Data);
         }
 
         _flagsInHost = false;
         return default;
     }
 
-    /// <summary>The interpreter executes the whole branch then, and what follows is looked up.</summary>
-    private void SetSlowPathsLeave()
-    {
-        for (var k = _slowPaths.Count - 1; k >= 0 && _slowPaths[k].Resume == null; k--)
-        {
-            _slowPaths[k] = _slowPaths[k] with { Resume = _a.Position, Leaves = true };
-            _cache.Record(_slowPaths[k].Record)->Properties |= OpRecordFlags.Leave;
-        }
-    }
-
-    /// <summary>mov [address], RIP of the next instruction; the address is in <see cref="Address"/>.</summary>
-    private void StoreReturnAddress(int pageOffset)
+    /// <summary>RIP of the next instruction to the stack; it stays in <see cref="Data"/>.</summary>
+    private void StoreReturnAddress(in HostOperand top, int pageOffset)
     {
         _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
         _a.LoadAddress(WordSize, Data, new HostOperand(Data, pageOffset));
-        StoreTop(Data);
+        _a.Store(WordSize, top, Data);
     }
 
     /// <summary>The target of an indirect branch, to <see cref="Data"/>.</summary>
@@ -171,9 +156,8 @@ internal sealed unsafe partial class BlockTranslator
         var op = OpAt(i);
         if (op->HasMemory)
         {
-            EmitAddress(op);
+            EmitAddress(op, 0);
             Lookup(i, flags, WordSize, writes: false, isAligned: false);
-            SetSlowPathsLeave();
             _a.Load(WordSize, Data, new HostOperand(Address, 0));
             return;
         }
@@ -193,7 +177,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         if (!_flagsSaved)
         {
-            SaveFlags(Address);
+            SaveFlags(Data);
         }
 
         if (target is < 0 or >= 4096)
@@ -250,8 +234,7 @@ internal sealed unsafe partial class BlockTranslator
 
         if (i >= 0)
         {
-            AddSlowPath(i, flags, other, stale, leaves: true);
-            _slowPaths[^1] = _slowPaths[^1] with { Resume = _a.Position };
+            AddSlowPath(i, flags, other, stale);
         }
         else
         {
@@ -286,7 +269,7 @@ internal sealed unsafe partial class BlockTranslator
             _a.LoadAddress(WordSize, Data, new HostOperand(Data, transfer.PushedReturn));
             _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Address);
             _a.Load(8, Address, HostOperand.State(EngineFields.HostAddressOffset));
-            StoreTop(Data);
+            _a.Store(WordSize, new HostOperand(Address, 0), Data);
             _a.Load(8, Address, HostOperand.State(EngineFields.ValueOffset));
             MoveStackPointer(-WordSize);
             PushReturnFrame();
@@ -331,7 +314,7 @@ internal sealed unsafe partial class BlockTranslator
             _a.Bind(stub.Condition);
             if (stub.SavesFlags)
             {
-                SaveFlags(Address);
+                SaveFlags(Data);
             }
 
             if (stub.Target is < 0 or >= 4096)

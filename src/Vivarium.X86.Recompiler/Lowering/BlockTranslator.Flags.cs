@@ -35,7 +35,7 @@ internal sealed unsafe partial class BlockTranslator
                 return _recovery;
             }
 
-            SaveFlags(Address);
+            SaveFlags(Data);
         }
 
         _flagsInHost = false;

@@ -36,6 +36,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var guest = RegisterMap.General(instruction.Op0Register) >> 3;
         var value = (long)instruction.GetImmediate(1);
+        KeepHeldAddress();
         value = instruction.Op0Register.GetSize() == 4 ? (uint)value : value;
         if (Of(guest) != None)
         {
@@ -82,7 +83,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         if (!_flagsSaved)
         {
-            SaveFlags(Address);
+            SaveFlags(Data);
         }
 
         _flagsInHost = false;
@@ -98,7 +99,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.AluLoad(4, 1, Data, HostOperand.State(s_flagSystem));
         _a.Alu(4, 4, Data, ~(int)(Rflags.Vm | Rflags.Rf));
         _a.Load(8, Address, HostOperand.State(EngineFields.HostAddressOffset));
-        StoreTop(Data);
+        _a.Store(WordSize, new HostOperand(Address, 0), Data);
         MoveStackPointer(-WordSize);
         NoteWrites(i);
     }
@@ -118,7 +119,7 @@ internal sealed unsafe partial class BlockTranslator
         if (op->HasMemory)
         {
             flags = TakeFlags(i);
-            EmitAddress(op);
+            EmitAddress(op, 0);
             Lookup(i, flags, size, writes: false, isAligned: false);
             LoadDivisor(size, new HostOperand(Address, 0), isSigned);
         }

@@ -1,3 +1,4 @@
+using Iced.Intel;
 using static Vivarium.X86.HostRegister;
 
 namespace Vivarium.X86;
@@ -15,20 +16,62 @@ internal sealed unsafe partial class BlockTranslator
     private const int SlotMask = (Tlb.EntryCount - 1) << 5;
 
     /// <summary>
-    /// Emits the translation of the memory operand of instruction <paramref name="i"/>; afterwards its host address is in
-    /// <see cref="Address"/>, <see cref="Data"/> is free and the host's flags are lost.
+    /// Emits what an access of instruction <paramref name="i"/> at the address of <paramref name="op"/> needs, and returns its host operand, whose
+    /// base is <see cref="Address"/>; <see cref="Data"/> is free afterwards. A TLB lookup costs the host's flags, a member of a group that was
+    /// looked up before does not.
     /// </summary>
-    private void TranslateOperand(int i, int sizeBytes, bool writes, bool isAligned = false)
+    private HostOperand Access(int i, DecodedOp* op, int sizeBytes, bool writes, bool isAligned = false)
     {
-        var flags = TakeFlags(i);
-        EmitAddress(OpAt(i));
-        Lookup(i, flags, sizeBytes, writes, isAligned);
+        var g = _groups.Of(i);
+        if (g == AccessGroups.None)
+        {
+            var flags = TakeFlags(i);
+            EmitAddress(op, 0);
+            Lookup(i, flags, sizeBytes, writes, isAligned);
+            return new HostOperand(Address, 0);
+        }
+
+        ref readonly var group = ref _groups[g];
+        var operand = new HostOperand(Address, _groups.OffsetOf(i));
+        var held = HostOperand.State(EngineFields.HeldAddressesOffset + (group.Slot * sizeof(ulong)));
+        if (i == group.First)
+        {
+            var flags = TakeFlags(i);
+            EmitAddress(op, -operand.Displacement);
+            Lookup(i, flags, group.High - group.Low, group.Writes, isAligned: false);
+            _a.Store(8, held, Address);
+        }
+        else if (_heldGroup != g)
+        {
+            _a.Load(8, Address, held);
+        }
+
+        if (isAligned)
+        {
+            var flags = TakeFlags(i);
+            _a.LoadAddress(4, Data, operand);
+            _a.Bytes([0x40, 0xF6, 0xC0 | Data, (byte)(sizeBytes - 1)]);
+            AddSlowPath(i, flags, _a.JumpIf(5), null);
+        }
+
+        _nextHeldGroup = g;
+        return operand;
     }
 
-    /// <summary>The linear address of a memory operand, to <see cref="Address"/>. Only a segment base costs flags.</summary>
-    private void EmitAddress(DecodedOp* op)
+    /// <summary>An operation whose memory operand is at RSP plus a displacement.</summary>
+    private DecodedOp StackOperand(int displacement) => new()
     {
-        EmitOffset(op, Address, op->AddressShift == 32 ? 4 : 8);
+        Base = RegisterOffset.Gpr(GuestRsp),
+        Index = RegisterOffset.Zero,
+        SegmentBase = RegisterOffset.Zero,
+        Displacement = displacement,
+        AddressShift = (byte)(64 - (WordSize * 8)),
+    };
+
+    /// <summary>The linear address of a memory operand, to <see cref="Address"/>. Only a segment base costs flags.</summary>
+    private void EmitAddress(DecodedOp* op, int extraDisplacement)
+    {
+        EmitOffset(op, Address, op->AddressShift == 32 ? 4 : 8, extraDisplacement);
         if (op->SegmentBase != RegisterOffset.Zero)
         {
             _a.AluLoad(8, 0, Address, HostOperand.State(op->SegmentBase));
@@ -36,9 +79,9 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>The effective address of a memory operand, cut to <paramref name="size"/> bytes, to a register. Uses the temporaries; flags stay.</summary>
-    private void EmitOffset(DecodedOp* op, int destination, int size)
+    private void EmitOffset(DecodedOp* op, int destination, int size, int extraDisplacement = 0)
     {
-        var displacement = op->Displacement;
+        var displacement = op->Displacement + extraDisplacement;
         if (op->Base == RegisterOffset.RipPage)
         {
             _a.Load(8, Address, HostOperand.State(RegisterOffset.RipPage));
@@ -102,8 +145,8 @@ internal sealed unsafe partial class BlockTranslator
         byte* misaligned = null;
         if (isAligned)
         {
-            // test sil, 15: the page offset decides.
-            _a.Bytes([0x40, 0xF6, 0xC6, 0x0F]);
+            // test sil, size - 1: the page offset decides.
+            _a.Bytes([0x40, 0xF6, 0xC6, (byte)(sizeBytes - 1)]);
             misaligned = _a.JumpIf(5);
         }
 
@@ -111,33 +154,39 @@ internal sealed unsafe partial class BlockTranslator
         AddSlowPath(i, flags, miss, misaligned);
     }
 
-    private void AddSlowPath(int i, in FlagRecovery flags, byte* first, byte* second, bool leaves = false)
+    /// <summary>
+    /// A way out to the interpreter at instruction <paramref name="i"/>. It executes all instructions up to where no host address that was looked
+    /// up before is in use any more, as its own accesses may change what they stand for.
+    /// </summary>
+    private void AddSlowPath(int i, in FlagRecovery flags, byte* first, byte* second)
     {
-        var op = *OpAt(i);
-        op.Target = HandlerOf(op);
-        _slowPaths.Add(new SlowPath
+        var end = _groups.RegionEnd(i);
+        if (_records[i] < 0)
         {
-            First = first,
-            Second = second,
-            Leaves = leaves,
-            Record = _cache.AddRecord(new OpRecord
+            for (var j = i; j <= end; j++)
             {
-                Op = op,
-                Flags = flags,
-                IndexInBlock = (ushort)i,
-                IcedCode = (ushort)InstructionAt(i).Code,
-                GroupLength = 1,
-                Properties = (_flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0) | (leaves ? OpRecordFlags.Leave : 0),
-            }),
-        });
+                _records[j] = AddRecord(j, IsBranch(j) ? OpRecordFlags.Leave : OpRecordFlags.None, default);
+            }
+        }
+
+        var record = _cache.Record(_records[i]);
+        record->Flags = flags;
+        record->X87 = _x87Note;
+        record->GroupLength = (byte)(end - i + 1);
+        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = IsBranch(end) });
     }
 
-    /// <summary>The instruction is complete: slow paths of it go on here.</summary>
-    private void FinishSlowPaths()
+    private bool IsBranch(int i) => _kinds[i] is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return;
+
+    /// <summary>Instruction <paramref name="i"/> is complete: slow paths that end with it go on here.</summary>
+    private void FinishSlowPaths(int i)
     {
-        for (var k = _slowPaths.Count - 1; k >= 0 && _slowPaths[k].Resume == null; k--)
+        for (var k = 0; k < _slowPaths.Count; k++)
         {
-            _slowPaths[k] = _slowPaths[k] with { Resume = _a.Position, RestoresFlags = _flagsInHost };
+            if (_slowPaths[k].Resume == null && _slowPaths[k].End == i)
+            {
+                _slowPaths[k] = _slowPaths[k] with { Resume = _a.Position, RestoresFlags = _flagsInHost };
+            }
         }
     }
 
@@ -158,11 +207,7 @@ internal sealed unsafe partial class BlockTranslator
                 continue;
             }
 
-            if (_usesVectors)
-            {
-                _a.Call(_cache.Thunks.LoadVectors);
-            }
-
+            ReloadRegisters();
             if (path.RestoresFlags)
             {
                 RestoreFlags(Address);

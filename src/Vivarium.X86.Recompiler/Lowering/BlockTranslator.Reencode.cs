@@ -29,26 +29,36 @@ internal sealed unsafe partial class BlockTranslator
 
         var traits = _traits.Of(instruction);
         encoding.Repeat = traits.HasRepeatPrefix ? encoding.Repeat : (byte)0;
+        encoding.Wide &= Is64 || !traits.IgnoresWide32;
         var operands = MapOperands(instruction, traits, ref encoding);
         var usesFlags = _flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i);
+        var memory = default(HostOperand);
         if (OpAt(i)->HasMemory)
         {
             var size = instruction.MemorySize.GetSize();
-            TranslateOperand(i, size, WritesMemory(instruction, traits), (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size == 16 && !encoding.IsVex);
+            memory = Access(i, OpAt(i), size, WritesMemory(instruction, traits), (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size >= 16);
             if (usesFlags)
             {
                 NeedFlags(Data);
             }
         }
-        else if (usesFlags)
+        else
         {
-            NeedFlags(Address);
+            if (operands.Rm.Host != Address && operands.Vvvv.Host != Address)
+            {
+                KeepHeldAddress();
+            }
+
+            if (usesFlags)
+            {
+                NeedFlags(Data);
+            }
         }
 
         operands.Reg.Load(_a);
         operands.Rm.Load(_a);
         operands.Vvvv.Load(_a);
-        EmitEncoding(encoding, operands);
+        EmitEncoding(encoding, operands, memory);
         operands.Reg.Store(_a);
         operands.Vvvv.Store(_a);
         operands.Rm.Store(_a);
@@ -106,14 +116,20 @@ internal sealed unsafe partial class BlockTranslator
             }
             else if (place == OperandPlace.Vvvv)
             {
-                // With a memory operand the address occupies the other temporary.
-                operands.Vvvv = Map(register, traits.Reads(k), traits.Writes(k), encoding.RmIsRegister ? Address : Data, hasHigh, mayStay: false);
+                // With a memory operand the address occupies the other temporary until the instruction writes.
+                operands.Vvvv = Map(register, traits.Reads(k), traits.Writes(k), encoding.RmIsRegister || traits.Writes(k) ? Address : Data, hasHigh, mayStay: false);
             }
             else if (place is OperandPlace.Rm or OperandPlace.Opcode)
             {
                 var mayStay = !traits.Writes(k) && instruction.Mnemonic is not (Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc);
                 operands.Rm = Map(register, traits.Reads(k), traits.Writes(k), Address, hasHigh, mayStay);
             }
+        }
+
+        if (operands.Vvvv.Stores && operands.Vvvv.Guest == operands.Reg.Guest && operands.Reg.Stores)
+        {
+            // MULX to the same register twice leaves the high half.
+            operands.Vvvv = operands.Vvvv with { Stores = false };
         }
 
         operands.HasHigh = hasHigh;
@@ -147,7 +163,7 @@ internal sealed unsafe partial class BlockTranslator
         return mapped;
     }
 
-    private void EmitEncoding(in GuestEncoding encoding, in MappedOperands operands)
+    private void EmitEncoding(in GuestEncoding encoding, in MappedOperands operands, in HostOperand memory)
     {
         var reg = operands.Reg.Host;
         var rm = encoding.RmIsRegister ? operands.Rm.Host : Address;
@@ -197,7 +213,7 @@ internal sealed unsafe partial class BlockTranslator
         }
         else
         {
-            _a.ModRm(reg, new HostOperand(Address, 0));
+            _a.ModRm(reg, memory);
         }
 
         _a.Bytes(encoding.Immediate);
@@ -226,9 +242,10 @@ internal sealed unsafe partial class BlockTranslator
     {
         if (_flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i))
         {
-            NeedFlags(Address);
+            NeedFlags(Data);
         }
 
+        KeepHeldAddress();
         _a.Bytes(_run.CodeOf(i));
         NoteFlags(i);
         NoteWrites(i);

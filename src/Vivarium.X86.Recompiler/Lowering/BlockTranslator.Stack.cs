@@ -21,14 +21,15 @@ internal sealed unsafe partial class BlockTranslator
             return;
         }
 
-        TranslateStackTop(i);
+        var top = StackOperand(-WordSize);
+        var operand = Access(i, &top, WordSize, writes: true);
         if (instruction.Op0Kind == OpKind.Register)
         {
-            StoreTop(RegisterFor(RegisterMap.General(instruction.Op0Register), Data));
+            _a.Store(WordSize, operand, RegisterFor(RegisterMap.General(instruction.Op0Register), Data));
         }
         else
         {
-            _a.StoreImmediate(WordSize, new HostOperand(Address, 0), (int)(long)instruction.GetImmediate(0));
+            _a.StoreImmediate(WordSize, operand, (int)(long)instruction.GetImmediate(0));
         }
 
         MoveStackPointer(-WordSize);
@@ -39,14 +40,14 @@ internal sealed unsafe partial class BlockTranslator
     private void PushMemory(int i)
     {
         var flags = TakeFlags(i);
-        EmitAddress(OpAt(i));
+        EmitAddress(OpAt(i), 0);
         Lookup(i, flags, WordSize, writes: false, isAligned: false);
         _a.Load(WordSize, Data, new HostOperand(Address, 0));
         _a.Store(WordSize, HostOperand.State(EngineFields.ValueOffset), Data);
         EmitStackTop();
         Lookup(i, flags, WordSize, writes: true, isAligned: false);
         _a.Load(WordSize, Data, HostOperand.State(EngineFields.ValueOffset));
-        StoreTop(Data);
+        _a.Store(WordSize, new HostOperand(Address, 0), Data);
         MoveStackPointer(-WordSize);
         NoteWrites(i);
     }
@@ -54,16 +55,15 @@ internal sealed unsafe partial class BlockTranslator
     private void Pop(int i)
     {
         var guest = RegisterMap.General(InstructionAt(i).Op0Register) >> 3;
-        var flags = TakeFlags(i);
-        _a.Move(WordSize, Address, StackPointer);
-        Lookup(i, flags, WordSize, writes: false, isAligned: false);
+        var top = StackOperand(0);
+        var operand = Access(i, &top, WordSize, writes: false);
         if (guest != GuestRsp)
         {
             MoveStackPointer(WordSize);
         }
 
         var host = Of(guest);
-        _a.Load(WordSize, host == None ? Data : host, new HostOperand(Address, 0));
+        _a.Load(WordSize, host == None ? Data : host, operand);
         if (host == None)
         {
             _a.Store(8, HostOperand.Gpr(guest), Data);
@@ -83,17 +83,7 @@ internal sealed unsafe partial class BlockTranslator
         NoteWrites(i);
     }
 
-    /// <summary>The host address of the word below the stack pointer.</summary>
-    private void TranslateStackTop(int i)
-    {
-        var flags = TakeFlags(i);
-        EmitStackTop();
-        Lookup(i, flags, WordSize, writes: true, isAligned: false);
-    }
-
     private void EmitStackTop() => _a.LoadAddress(WordSize, Address, new HostOperand(StackPointer, -WordSize));
-
-    private void StoreTop(int register) => _a.Store(WordSize, new HostOperand(Address, 0), register);
 
     private void MoveStackPointer(int bytes) => _a.LoadAddress(WordSize, StackPointer, new HostOperand(StackPointer, bytes));
 }

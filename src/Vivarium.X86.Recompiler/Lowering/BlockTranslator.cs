@@ -31,16 +31,20 @@ internal sealed unsafe partial class BlockTranslator
         _edgeStubs.Clear();
         Classify();
         AnalyzeFlags();
+        FindGroups();
         _a.Begin(cache.Next, cache.End);
         _a.Align(16);
         var entry = _a.Position;
         BeginVectors();
+        BeginX87();
         BeginFlags();
         var isOpen = true;
         for (var i = 0; i < run.Count; i++)
         {
+            _nextHeldGroup = AccessGroups.None;
             isOpen = Lower(i);
-            FinishSlowPaths();
+            _heldGroup = _nextHeldGroup;
+            FinishSlowPaths(i);
         }
 
         if (isOpen)
@@ -64,11 +68,12 @@ internal sealed unsafe partial class BlockTranslator
 
     private void Classify()
     {
-        _usesVectors = false;
+        _usesVectors = _usesX87 = false;
         for (var i = 0; i < _run.Count; i++)
         {
             _kinds[i] = KindOf(i);
-            _usesVectors |= _kinds[i] is LoweringKind.AlignedVector or LoweringKind.Vector;
+            _usesVectors |= IsVector(_kinds[i]);
+            _usesX87 |= IsX87(_kinds[i]);
         }
     }
 
@@ -77,7 +82,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);
-        if (kind == LoweringKind.Interpret || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
+        if (kind == LoweringKind.Interpret || !CodeHost.Runs(instruction) || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
         {
             return LoweringKind.Interpret;
         }
@@ -87,7 +92,13 @@ internal sealed unsafe partial class BlockTranslator
             return IsNearBranch(instruction, op) ? kind : LoweringKind.Interpret;
         }
 
-        if (kind is LoweringKind.AlignedVector or LoweringKind.Vector && (_mode & TranslationMode.Vectors) == 0)
+        kind = X87KindOf(instruction, kind);
+        if (kind is LoweringKind.X87 or LoweringKind.Interpret)
+        {
+            return kind;
+        }
+
+        if (IsVector(kind) && !CanUseVectors(i, kind))
         {
             return LoweringKind.Interpret;
         }
@@ -137,7 +148,7 @@ internal sealed unsafe partial class BlockTranslator
     private static bool IsRefused(DecodedOp* op) => op->Code == OpCode.CallAndLeave
         && (op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.Undefined || op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.TooLong);
 
-    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM();
+    private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM() || register.IsMM();
 
     private static int StackSizeOf(in Instruction instruction) =>
         instruction.Mnemonic == Mnemonic.Leave ? instruction.Code switch { Code.Leaveq => 8, Code.Leaved => 4, _ => 2 } : Math.Abs(instruction.StackPointerIncrement);
@@ -164,9 +175,12 @@ internal sealed unsafe partial class BlockTranslator
     {
         switch (_kinds[i])
         {
-            case LoweringKind.Nothing: return true;
+            case LoweringKind.Nothing: KeepHeldAddress(); return true;
             case LoweringKind.Reencode or LoweringKind.BitTest: Reencode(i); return true;
             case LoweringKind.AlignedVector or LoweringKind.Vector: Reencode(i); return true;
+            case LoweringKind.X87: X87(i); return true;
+            case LoweringKind.Mmx: Mmx(i); return true;
+            case LoweringKind.ClearVectors: ClearVectors(i); return true;
             case LoweringKind.Copy: Copy(i); return true;
             case LoweringKind.LoadAddress: LoadAddress(i); return true;
             case LoweringKind.MoveImmediate: MoveImmediate(i); return true;
@@ -190,7 +204,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         var leaves = OpAt(i)->Code is OpCode.CallAndLeave or (>= OpCode.Jump and <= OpCode.JumpNle);
         var mayStay = leaves && MayStay(i);
-        var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0) | (mayStay ? OpRecordFlags.MayStay : 0));
+        var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0) | (mayStay ? OpRecordFlags.MayStay : 0), TakeFlags(i));
         _a.MoveImmediate(HostRegister.Data, record);
         _a.Call(_cache.Thunks.Interpret);
         if (leaves && !mayStay)
@@ -198,10 +212,8 @@ internal sealed unsafe partial class BlockTranslator
             return false;
         }
 
-        if (_usesVectors)
-        {
-            _a.Call(_cache.Thunks.LoadVectors);
-        }
+        ReloadRegisters();
+        _x87Note = default;
 
         if (_flagAnalysis.Writes(i) != 0)
         {
@@ -218,20 +230,19 @@ internal sealed unsafe partial class BlockTranslator
     private bool MayStay(int i) => InstructionAt(i).FlowControl == FlowControl.Next
         && InstructionAt(i).Mnemonic is not (Mnemonic.Hlt or Mnemonic.Pause or Mnemonic.Mwait);
 
-    /// <summary>Takes a record of instruction <paramref name="i"/>, with flags where the interpreter finds them; host flags may be lost after it.</summary>
-    private int AddRecord(int i, OpRecordFlags properties)
+    /// <summary>Takes a record of instruction <paramref name="i"/>.</summary>
+    private int AddRecord(int i, OpRecordFlags properties, in FlagRecovery flags)
     {
         var op = *OpAt(i);
         op.Target = HandlerOf(op);
-        if (_flagAnalysis.Writes(i) != 0)
-        {
-            properties |= OpRecordFlags.WritesFlags;
-        }
+        properties |= _flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0;
+        properties |= InstructionAt(i).Mnemonic == Mnemonic.Fldcw ? OpRecordFlags.ChangesMode : 0;
 
         return _cache.AddRecord(new OpRecord
         {
             Op = op,
-            Flags = TakeFlags(i),
+            Flags = flags,
+            X87 = _x87Note,
             IndexInBlock = (ushort)i,
             IcedCode = (ushort)InstructionAt(i).Code,
             GroupLength = 1,

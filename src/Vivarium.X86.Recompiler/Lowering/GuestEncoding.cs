@@ -78,6 +78,12 @@ internal ref struct GuestEncoding
         if (opcode is 0xC4 or 0xC5 && (longMode || bytes[at] >= 0xC0))
         {
             e.ParseVex(bytes, opcode, ref at, ref rex);
+            if (!longMode)
+            {
+                // There are eight registers: the bits for more are ignored.
+                rex = 0;
+                e.Vvvv &= 7;
+            }
         }
         else if (opcode == 0x0F)
         {
@@ -88,7 +94,7 @@ internal ref struct GuestEncoding
         }
         else
         {
-            // 82 is another 80 outside 64-bit mode.
+            // 82 is 80 again, and gone in 64-bit mode.
             e.Opcode = opcode == 0x82 ? (byte)0x80 : opcode;
             e.HasModRm = HasModRmByte(opcode);
             if (!e.HasModRm && e.Normalize(rex))

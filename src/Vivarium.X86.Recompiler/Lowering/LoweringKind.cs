@@ -15,11 +15,20 @@ internal enum LoweringKind : byte
     /// <summary>As <see cref="Reencode"/>; a bit offset in a register addresses memory beyond the operand, so that form is interpreted.</summary>
     BitTest,
 
-    /// <summary>As <see cref="Reencode"/> for vector registers; 16-byte operands must be aligned.</summary>
+    /// <summary>As <see cref="Reencode"/> for vector registers; operands of 16 and 32 bytes must be aligned.</summary>
     AlignedVector,
 
     /// <summary>As <see cref="Reencode"/> for vector registers with any alignment.</summary>
     Vector,
+
+    /// <summary>On the host's x87 unit.</summary>
+    X87,
+
+    /// <summary>As <see cref="Reencode"/> for MMX registers; EMMS.</summary>
+    Mmx,
+
+    /// <summary>VZEROUPPER, VZEROALL.</summary>
+    ClearVectors,
 
     /// <summary>The same bytes: all operands are RAX, RCX, RDX or flags.</summary>
     Copy,

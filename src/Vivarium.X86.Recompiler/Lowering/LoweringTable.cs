@@ -15,6 +15,11 @@ internal static class LoweringTable
             return LoweringKind.ConditionalJump;
         }
 
+        if (instruction.Encoding == EncodingKind.VEX && s_kinds[(int)instruction.Mnemonic] == LoweringKind.Interpret)
+        {
+            return VexLowering.Of(instruction);
+        }
+
         // MOVSD and CMPSD also name string instructions.
         return instruction.Mnemonic is Mnemonic.Movsd or Mnemonic.Cmpsd
             ? instruction.IsStringInstruction ? LoweringKind.Interpret : LoweringKind.AlignedVector
@@ -28,6 +33,8 @@ internal static class LoweringTable
         Set(kinds, LoweringKind.BitTest, [Mnemonic.Bt, Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc]);
         Set(kinds, LoweringKind.AlignedVector, Aligned);
         Set(kinds, LoweringKind.Vector, Unaligned);
+        Set(kinds, LoweringKind.X87, X87);
+        Set(kinds, LoweringKind.Mmx, [Mnemonic.Emms, Mnemonic.Movntq, Mnemonic.Pshufw]);
         Set(kinds, LoweringKind.Copy, [Mnemonic.Cbw, Mnemonic.Cwde, Mnemonic.Cdqe, Mnemonic.Cwd, Mnemonic.Cdq, Mnemonic.Cqo, Mnemonic.Lahf, Mnemonic.Sahf, Mnemonic.Clc, Mnemonic.Stc, Mnemonic.Cmc, Mnemonic.Mfence, Mnemonic.Lfence, Mnemonic.Sfence]);
         Set(kinds, LoweringKind.Nothing, [Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta]);
         Set(kinds, LoweringKind.Divide, [Mnemonic.Div, Mnemonic.Idiv]);
@@ -60,6 +67,7 @@ internal static class LoweringTable
         Mnemonic.Rol, Mnemonic.Ror, Mnemonic.Rcl, Mnemonic.Rcr, Mnemonic.Shl, Mnemonic.Sal, Mnemonic.Shr, Mnemonic.Sar, Mnemonic.Shld, Mnemonic.Shrd,
         Mnemonic.Mul, Mnemonic.Imul, Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Popcnt, Mnemonic.Tzcnt, Mnemonic.Lzcnt, Mnemonic.Crc32,
         Mnemonic.Andn, Mnemonic.Bextr, Mnemonic.Blsi, Mnemonic.Blsmsk, Mnemonic.Blsr, Mnemonic.Adcx, Mnemonic.Adox,
+        Mnemonic.Bzhi, Mnemonic.Mulx, Mnemonic.Pdep, Mnemonic.Pext, Mnemonic.Rorx, Mnemonic.Sarx, Mnemonic.Shlx, Mnemonic.Shrx,
         Mnemonic.Cmovo, Mnemonic.Cmovno, Mnemonic.Cmovb, Mnemonic.Cmovae, Mnemonic.Cmove, Mnemonic.Cmovne, Mnemonic.Cmovbe, Mnemonic.Cmova,
         Mnemonic.Cmovs, Mnemonic.Cmovns, Mnemonic.Cmovp, Mnemonic.Cmovnp, Mnemonic.Cmovl, Mnemonic.Cmovge, Mnemonic.Cmovle, Mnemonic.Cmovg,
         Mnemonic.Seto, Mnemonic.Setno, Mnemonic.Setb, Mnemonic.Setae, Mnemonic.Sete, Mnemonic.Setne, Mnemonic.Setbe, Mnemonic.Seta,
@@ -103,6 +111,24 @@ internal static class LoweringTable
         Mnemonic.Sha256msg1, Mnemonic.Sha256msg2, Mnemonic.Rsqrtps, Mnemonic.Rsqrtss, Mnemonic.Rcpps, Mnemonic.Rcpss,
         Mnemonic.Movd, Mnemonic.Movq, Mnemonic.Movss,
         Mnemonic.Movhps, Mnemonic.Movhpd, Mnemonic.Movlps, Mnemonic.Movlpd, Mnemonic.Movhlps, Mnemonic.Movlhps,
+    ];
+
+    /// <summary>
+    /// x87 instructions whose results are the same on every processor. Those that approximate, remainders, and those that load or store
+    /// more than a register are not among them.
+    /// </summary>
+    private static ReadOnlySpan<Mnemonic> X87 =>
+    [
+        Mnemonic.Fld, Mnemonic.Fst, Mnemonic.Fstp, Mnemonic.Fild, Mnemonic.Fist, Mnemonic.Fistp, Mnemonic.Fisttp, Mnemonic.Fxch, Mnemonic.Ffree,
+        Mnemonic.Fld1, Mnemonic.Fldz, Mnemonic.Fldl2t, Mnemonic.Fldl2e, Mnemonic.Fldpi, Mnemonic.Fldlg2, Mnemonic.Fldln2,
+        Mnemonic.Fadd, Mnemonic.Fsub, Mnemonic.Fsubr, Mnemonic.Fmul, Mnemonic.Fdiv, Mnemonic.Fdivr,
+        Mnemonic.Faddp, Mnemonic.Fsubp, Mnemonic.Fsubrp, Mnemonic.Fmulp, Mnemonic.Fdivp, Mnemonic.Fdivrp,
+        Mnemonic.Fiadd, Mnemonic.Fisub, Mnemonic.Fisubr, Mnemonic.Fimul, Mnemonic.Fidiv, Mnemonic.Fidivr,
+        Mnemonic.Fcom, Mnemonic.Fcomp, Mnemonic.Fcompp, Mnemonic.Fucom, Mnemonic.Fucomp, Mnemonic.Fucompp, Mnemonic.Ficom, Mnemonic.Ficomp,
+        Mnemonic.Fcomi, Mnemonic.Fcomip, Mnemonic.Fucomi, Mnemonic.Fucomip, Mnemonic.Ftst, Mnemonic.Fxam,
+        Mnemonic.Fcmovb, Mnemonic.Fcmovnb, Mnemonic.Fcmove, Mnemonic.Fcmovne, Mnemonic.Fcmovbe, Mnemonic.Fcmovnbe, Mnemonic.Fcmovu, Mnemonic.Fcmovnu,
+        Mnemonic.Fchs, Mnemonic.Fabs, Mnemonic.Fsqrt, Mnemonic.Frndint, Mnemonic.Fscale, Mnemonic.Fxtract,
+        Mnemonic.Fincstp, Mnemonic.Fdecstp, Mnemonic.Fnop, Mnemonic.Wait, Mnemonic.Fldcw, Mnemonic.Fnstcw, Mnemonic.Fnstsw,
     ];
 
     private static ReadOnlySpan<Mnemonic> Unaligned =>

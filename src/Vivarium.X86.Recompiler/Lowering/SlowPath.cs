@@ -8,7 +8,10 @@ internal unsafe struct SlowPath
     public byte* Second;
     public int Record;
 
-    /// <summary>Where to go on, null while the instruction is being emitted.</summary>
+    /// <summary>The last instruction that the interpreter executes.</summary>
+    public int End;
+
+    /// <summary>Where to go on, null until that instruction was emitted.</summary>
     public byte* Resume;
 
     /// <summary>The host's flags are in use at <see cref="Resume"/>.</summary>

@@ -27,12 +27,20 @@ internal sealed unsafe partial class RecompilerEngine
     private int Interpret(OpRecord* record)
     {
         FlagImage.Load(_state, _fields, record->Flags);
+        if (record->X87.IsPending)
+        {
+            _state->Fip = _core.MaskIp(_state->RipPage + record->X87.PageOffset);
+            _state->Fop = record->X87.Opcode;
+        }
+
         var last = record + record->GroupLength - 1;
-        var leaves = false;
+        var properties = OpRecordFlags.None;
+        bool leaves;
         for (; ; record++)
         {
             var op = &record->Op;
             record->Hits++;
+            properties |= record->Properties;
             leaves = (record->Properties & OpRecordFlags.Leave) != 0;
             if (leaves)
             {
@@ -58,7 +66,7 @@ internal sealed unsafe partial class RecompilerEngine
             return ExitCode.Interpreted;
         }
 
-        if ((record->Properties & OpRecordFlags.WritesFlags) != 0)
+        if ((properties & OpRecordFlags.WritesFlags) != 0)
         {
             FlagImage.Store(_state, _fields);
         }
@@ -66,7 +74,7 @@ internal sealed unsafe partial class RecompilerEngine
         _state->InterruptShadow = leaves ? InterruptShadow.None : _state->InterruptShadow;
 
         // What an instruction did, or others meanwhile, may forbid to go on in the same code.
-        if (_cache.Generation != _generation || ((record->Properties & OpRecordFlags.NotLowered) != 0 && CurrentMode() != _mode))
+        if (_cache.Generation != _generation || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
         {
             _state->Rip = _core.NextInstructionPointer(&record->Op);
             _fields->Counter -= record->IndexInBlock + 1;

@@ -44,6 +44,9 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         _fields->EngineHandle = GCHandle.ToIntPtr(_handle);
         _fields->Interpret = (nint)(delegate* unmanaged<CpuState*, int, int>)&OnInterpret;
         _fields->HostMxcsr = HostMxcsr;
+        var image = new Span<byte>((byte*)_state + X87Image.Offset, X87Image.SizeBytes);
+        image.Clear();
+        BitConverter.TryWriteBytes(image[X87Image.HostControlOffset..], X87Image.HostControl);
         _enter = (delegate* unmanaged<CpuState*, nint, int>)cache.ExecutableOf(cache.Thunks.Enter);
         _generation = cache.Generation;
     }
@@ -172,6 +175,19 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             && (_state->Mxcsr & MaskedExceptions) == MaskedExceptions)
         {
             mode |= TranslationMode.Vectors;
+            const ulong WideState = XsaveLayout.SseBit | XsaveLayout.AvxBit;
+            if ((_state->Cr4 & ControlBits.Cr4OsXsave) != 0 && (_state->Xcr0 & WideState) == WideState)
+            {
+                mode |= TranslationMode.WideVectors;
+            }
+        }
+
+        const ushort MaskedX87 = 0x3F;
+        if ((_state->Cr0 & (SseUnit.Cr0Emulation | SseUnit.Cr0TaskSwitched | SseUnit.Cr0NumericError)) == SseUnit.Cr0NumericError
+            && (_state->Fcw & MaskedX87) == MaskedX87
+            && (_state->Fsw & X87Unit.ErrorSummary) == 0)
+        {
+            mode |= TranslationMode.X87;
         }
 
         return mode;

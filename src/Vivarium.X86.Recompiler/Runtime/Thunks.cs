@@ -3,7 +3,7 @@ using static Vivarium.X86.HostRegister;
 namespace Vivarium.X86;
 
 /// <summary>The code at the start of each code cache: from C# into emitted code, back, and callbacks in between.</summary>
-internal sealed unsafe class Thunks
+internal sealed unsafe partial class Thunks
 {
     private const int VectorRegisters = 16;
 
@@ -22,6 +22,8 @@ internal sealed unsafe class Thunks
         _a = assembler;
         SaveVectors = WriteSaveVectors();
         LoadVectors = WriteLoadVectors();
+        SaveX87 = WriteSaveX87();
+        LoadX87 = WriteLoadX87();
         var epilogue = WriteEpilogue();
         Exit = WriteExit(epilogue);
         var firstFrame = WriteFirstFrameReturn();
@@ -136,6 +138,7 @@ internal sealed unsafe class Thunks
         var start = _a.Position;
         StorePinned();
         SaveLiveVectors();
+        SaveLiveX87();
         _a.Move(4, Rax, Rsi);
         _a.Jump(epilogue);
         return start;
@@ -147,6 +150,7 @@ internal sealed unsafe class Thunks
         var start = _a.Position;
         StorePinned();
         SaveLiveVectors();
+        SaveLiveX87();
 
         // The call that led here left RSP 8 bytes off a multiple of 16; Windows wants room for four registers besides.
         var room = OperatingSystem.IsWindows() ? 40 : 8;

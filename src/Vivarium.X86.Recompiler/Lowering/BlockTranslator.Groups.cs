@@ -1,0 +1,109 @@
+using Iced.Intel;
+
+namespace Vivarium.X86;
+
+/// <content>Which accesses share one TLB check.</content>
+internal sealed unsafe partial class BlockTranslator
+{
+    private readonly AccessGroups _groups = new();
+
+    /// <summary>Record of each instruction that a slow path may execute, or −1.</summary>
+    private readonly int[] _records = new int[BlockDecoder.MaxInstructions];
+
+    /// <summary>The group whose host address is in <see cref="HostRegister.Address"/> before the instruction being emitted, and after it.</summary>
+    private int _heldGroup;
+    private int _nextHeldGroup;
+
+    /// <summary>The instruction being emitted leaves <see cref="HostRegister.Address"/> alone.</summary>
+    private void KeepHeldAddress() => _nextHeldGroup = _heldGroup;
+
+    private void FindGroups()
+    {
+        _heldGroup = AccessGroups.None;
+        Array.Fill(_records, -1, 0, _run.Count);
+        _groups.Begin(_run.Count);
+        for (var i = 0; i < _run.Count; i++)
+        {
+            NoteAccess(i);
+            NoteRegisters(i);
+        }
+
+        _groups.End(_run.Count);
+    }
+
+    private void NoteAccess(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        var op = OpAt(i);
+        switch (_kinds[i])
+        {
+            case LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Mmx or LoweringKind.X87 when op->HasMemory:
+                _groups.Access(i, *op, instruction.MemorySize.GetSize(), WritesMemory(instruction, _traits.Of(instruction)));
+                break;
+            case LoweringKind.Push when !op->HasMemory:
+            case LoweringKind.Call when IsDirect(instruction):
+                _groups.Access(i, StackOperand(-WordSize), WordSize, writes: true);
+                break;
+            case LoweringKind.Pop or LoweringKind.Return:
+                _groups.Access(i, StackOperand(0), WordSize, writes: false);
+                break;
+            case LoweringKind.Interpret or LoweringKind.ConditionalJump:
+                _groups.Break();
+                break;
+        }
+    }
+
+    private static bool IsDirect(in Instruction instruction) => instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64;
+
+    /// <summary>Follows constants that are added to registers, and notes every other change.</summary>
+    private void NoteRegisters(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        switch (_kinds[i])
+        {
+            case LoweringKind.Push or LoweringKind.PushFlags:
+                _groups.Add(GuestRsp, -WordSize);
+                return;
+            case LoweringKind.Pop when RegisterMap.General(instruction.Op0Register) >> 3 != GuestRsp:
+                _groups.Add(GuestRsp, WordSize);
+                _groups.Change(RegisterMap.General(instruction.Op0Register) >> 3);
+                return;
+            case LoweringKind.Reencode or LoweringKind.LoadAddress when TryConstantAdded(instruction, out var added):
+                _groups.Add(RegisterMap.General(instruction.Op0Register) >> 3, added);
+                return;
+        }
+
+        var changed = ChangedRegisters(i);
+        for (var guest = 0; changed != 0; guest++, changed >>= 1)
+        {
+            if ((changed & 1) != 0)
+            {
+                _groups.Change(guest);
+            }
+        }
+    }
+
+    /// <summary>ADD, SUB, INC, DEC of a whole register, and LEA of a register from itself.</summary>
+    private bool TryConstantAdded(in Instruction instruction, out int added)
+    {
+        added = 0;
+        if (instruction.Op0Kind != OpKind.Register || !instruction.Op0Register.IsGPR() || instruction.Op0Register.GetSize() != WordSize)
+        {
+            return false;
+        }
+
+        switch (instruction.Mnemonic)
+        {
+            case Mnemonic.Inc: added = 1; return true;
+            case Mnemonic.Dec: added = -1; return true;
+            case Mnemonic.Add or Mnemonic.Sub when instruction.Op1Kind is not (OpKind.Register or OpKind.Memory):
+                added = (int)(long)instruction.GetImmediate(1);
+                added = instruction.Mnemonic == Mnemonic.Add ? added : -added;
+                return true;
+            case Mnemonic.Lea:
+                added = (int)(long)instruction.MemoryDisplacement64;
+                return instruction.MemoryBase == instruction.Op0Register && instruction.MemoryIndex == Register.None;
+            default: return false;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+namespace Vivarium.X86.Tests;
+
+/// <summary>Cases that the lab found, made small.</summary>
+public sealed class LabFindings
+{
+    /// <summary>Opcode 82 exists only outside 64-bit mode.</summary>
+    [Fact]
+    public void AliasOfGroup1() => LabRegression.Check(LabMode.User32, 0x0, "82ECA1", "rsp=5f0f28 flags=2 ist=1");
+
+    /// <summary>FLDCW unmasks an exception that is pending, where the interpreter runs it because of the TLB: what follows must fault.</summary>
+    [Fact]
+    public void UnmaskingBehindATlbMiss() => LabRegression.Check(LabMode.Kernel64, 0x0, "6741D96C2400D8D2", "rsp=5f0df8 r12=5002d0 flags=2 fx=7f030100");
+
+    /// <summary>The same where the TLB has the page.</summary>
+    [Fact]
+    public void UnmaskingWithATlbHit() => LabRegression.Check(LabMode.Kernel64, 0x0, "4D8B2C246741D96C2400D8D2", "rsp=5f0df8 r12=5002d0 flags=2 fx=7f030100");
+
+    /// <summary>FCOMI clears C1, OF, SF and AF on every host.</summary>
+    [Theory]
+    [InlineData("DBF1")]
+    [InlineData("DFF1")]
+    [InlineData("DBE9")]
+    [InlineData("DFE9")]
+    public void CompareToFlags(string code) => LabRegression.Check(LabMode.User64, 0x0, code, "rsp=5f0df8 flags=8d7 fx=7f030002ff");
+}
