@@ -237,6 +237,9 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return 0;
         }
 
+        // The fetch may have been the first of its kind.
+        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+
         _core.Revocation?.Leave();
         lock (_cache.Gate)
         {
