@@ -22,4 +22,9 @@ public sealed class LabFindings
     [InlineData("DBE9")]
     [InlineData("DFE9")]
     public void CompareToFlags(string code) => LabRegression.Check(LabMode.User64, 0x0, code, "rsp=5f0df8 flags=8d7 fx=7f030002ff");
+
+    /// <summary>A result that passes through the register of the group's host address.</summary>
+    [Fact]
+    public void ResultInTheAddressOfAGroup() => LabRegression.Check(
+        LabMode.Kernel64, 0x0, "674C0FAC490046C4E230F35900480FA47900FF", "rcx=504540 rsp=5f0fee flags=2 ist=1");
 }
