@@ -216,7 +216,18 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>Whether instruction <paramref name="i"/> ends a block only because of what it may change, and not where control goes.</summary>
     private bool MayStay(int i) => InstructionAt(i).FlowControl == FlowControl.Next
-        && InstructionAt(i).Mnemonic is not (Mnemonic.Hlt or Mnemonic.Pause or Mnemonic.Mwait);
+        && InstructionAt(i).Mnemonic is not (Mnemonic.Hlt or Mnemonic.Pause or Mnemonic.Mwait)
+        && !LoadsDataSegment(InstructionAt(i));
+
+    /// <summary>SS casts an interrupt shadow; outside 64-bit mode code depends on whether DS, ES and SS are flat.</summary>
+    private bool LoadsDataSegment(in Instruction instruction) => instruction.Mnemonic switch
+    {
+        Mnemonic.Lss => true,
+        Mnemonic.Lds or Mnemonic.Les => !Is64,
+        Mnemonic.Mov or Mnemonic.Pop => instruction.Op0Kind == OpKind.Register
+            && (instruction.Op0Register == Register.SS || (!Is64 && instruction.Op0Register is Register.DS or Register.ES)),
+        _ => false,
+    };
 
     /// <summary>Takes a record of instruction <paramref name="i"/>, with flags where the interpreter finds them; host flags may be lost after it.</summary>
     private int AddRecord(int i, OpRecordFlags properties)
