@@ -73,6 +73,12 @@ internal sealed unsafe partial class RecompilerEngine
             return ExitCode.Interpreted;
         }
 
+        if (_core.HasEvents)
+        {
+            // Once more by this thread: what Interrupt did may have got lost, and many interpreted instructions take long.
+            _fields->Counter |= long.MinValue;
+        }
+
         return 0;
     }
 
