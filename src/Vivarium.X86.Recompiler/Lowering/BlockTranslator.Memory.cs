@@ -145,6 +145,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         foreach (var path in _slowPaths)
         {
+            Parts?.Add(CodePart.SlowPath, _cache.Record(path.Record)->IndexInBlock, _a.Position);
             _a.Bind(path.First);
             if (path.Second != null)
             {

@@ -21,6 +21,9 @@ internal sealed unsafe partial class BlockTranslator
     private TranslationMode _mode;
     private bool _usesVectors;
 
+    /// <summary>Where the parts of a block are noted for whoever wants to look at it.</summary>
+    public CodeMap? Parts { get; init; }
+
     /// <summary>Translates a run into the cache, which has room for it, and returns the block.</summary>
     public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode)
     {
@@ -34,17 +37,20 @@ internal sealed unsafe partial class BlockTranslator
         _a.Begin(cache.Next, cache.End);
         _a.Align(16);
         var entry = _a.Position;
+        Parts?.Begin(entry);
         BeginVectors();
         BeginFlags();
         var isOpen = true;
         for (var i = 0; i < run.Count; i++)
         {
+            Parts?.AddInstruction(i, _kinds[i], _flagAnalysis.LiveBefore(i), _a.Position);
             isOpen = Lower(i);
             FinishSlowPaths();
         }
 
         if (isOpen)
         {
+            Parts?.Add(CodePart.End, run.Count - 1, _a.Position);
             EmitEdge(run.EndOffset, run.Count);
         }
 
