@@ -18,6 +18,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly int _edgeCapacity;
     private readonly Dictionary<ulong, TranslatedBlock> _blocks = [];
     private readonly Dictionary<ulong, List<ulong>> _pages = [];
+    private readonly List<TranslatedBlock> _byNumber = [];
+    private readonly HashSet<ulong> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
     private int _recordCount;
@@ -93,7 +95,8 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
     public TranslatedBlock Add(ulong gpa, TranslationMode mode, byte* entry, byte* end)
     {
-        var block = new TranslatedBlock(gpa, ExecutableOf(entry));
+        var block = new TranslatedBlock(gpa, mode, ExecutableOf(entry));
+        _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
         _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{gpa:x}/{(int)mode:x}"));
         var key = KeyOf(gpa, mode);
@@ -101,6 +104,25 @@ internal sealed unsafe class CodeCache : IDisposable
         ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, gpa >> 12, out _);
         (keys ??= []).Add(key);
         return block;
+    }
+
+    /// <summary>The number that the next block gets.</summary>
+    public int NextBlockNumber => _byNumber.Count;
+
+    public TranslatedBlock BlockAt(int number) => _byNumber[number];
+
+    /// <summary>Whether accesses of the block are to be checked one by one.</summary>
+    public bool IsUngrouped(ulong gpa, TranslationMode mode) => _ungrouped.Contains(KeyOf(gpa, mode));
+
+    /// <summary>From now on accesses of the block are checked one by one: spans of it cross a page time and again.</summary>
+    public void Ungroup(TranslatedBlock block) => _ungrouped.Add(KeyOf(block.Gpa, block.Mode));
+
+    /// <summary>Who enters <paramref name="block"/> goes on in <paramref name="successor"/>. Every vCPU must be at a boundary or parked.</summary>
+    public void Redirect(TranslatedBlock block, TranslatedBlock successor)
+    {
+        var entry = WritableOf(block.Code);
+        *entry = 0xE9;
+        X64Assembler.PatchRelative(entry + 1, WritableOf(successor.Code));
     }
 
     /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
@@ -128,6 +150,8 @@ internal sealed unsafe class CodeCache : IDisposable
         Generation++;
         AddCounts(_flushedCounts);
         Forget();
+        _byNumber.Clear();
+        _ungrouped.Clear();
         _used = _firstByte;
         _recordCount = 0;
         _edgeCount = 0;
