@@ -16,8 +16,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Edge* _edges;
     private readonly int _recordCapacity;
     private readonly int _edgeCapacity;
-    private readonly Dictionary<ulong, TranslatedBlock> _blocks = [];
-    private readonly Dictionary<ulong, List<ulong>> _pages = [];
+    private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
+    private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly int _firstByte;
     private int _used;
     private int _recordCount;
@@ -88,19 +88,28 @@ internal sealed unsafe class CodeCache : IDisposable
         return _edgeCount++;
     }
 
-    public TranslatedBlock? Find(ulong gpa, TranslationMode mode) => _blocks.GetValueOrDefault(KeyOf(gpa, mode));
+    public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(ulong gpa, TranslationMode mode, byte* entry, byte* end)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end)
     {
-        var block = new TranslatedBlock(gpa, ExecutableOf(entry));
+        var block = new TranslatedBlock(key.Gpa, ExecutableOf(entry));
         _used = (int)(end - _memory.Writable);
-        _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{gpa:x}/{(int)mode:x}"));
-        var key = KeyOf(gpa, mode);
+        _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
         _blocks[key] = block;
-        ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, gpa >> 12, out _);
-        (keys ??= []).Add(key);
+        AddToPage(key.Gpa >> 12, key);
+        if (key.SecondPageGpa != DecodedRun.NoPage)
+        {
+            AddToPage(key.SecondPageGpa >> 12, key);
+        }
+
         return block;
+    }
+
+    private void AddToPage(ulong page, in BlockKey key)
+    {
+        ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, page, out _);
+        (keys ??= []).Add(key);
     }
 
     /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
@@ -157,6 +166,4 @@ internal sealed unsafe class CodeCache : IDisposable
             counts.Add(_records[i]);
         }
     }
-
-    private static ulong KeyOf(ulong gpa, TranslationMode mode) => gpa ^ ((ulong)mode << 52);
 }

@@ -37,6 +37,12 @@ internal sealed unsafe partial class BlockTranslator
         {
             var size = instruction.MemorySize.GetSize();
             memory = Access(i, OpAt(i), size, WritesMemory(instruction, traits), (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size >= 16);
+            if (operands.Vvvv.Host == Address && operands.Vvvv.Stores)
+            {
+                // The result takes the place of the address.
+                _nextHeldGroup = AccessGroups.None;
+            }
+
             if (usesFlags)
             {
                 NeedFlags(Data);
