@@ -94,5 +94,5 @@ internal sealed unsafe partial class RecompilerEngine
         && !_core.HasBreakpoints
         && (_state->NmiPending == 0 || _state->NmiMasked != 0)
         && ((_state->FlagSystem & Rflags.If) == 0 || _core.LocalApic is not { HasPendingInterrupt: true })
-        && _core.FetchContexts.Current == _finder.Context >> 16;
+        && _core.FetchContexts.Of((_finder.Mode & DecodeMode.User) != 0) == _finder.Context >> 16;
 }

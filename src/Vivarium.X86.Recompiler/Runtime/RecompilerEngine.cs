@@ -249,6 +249,9 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
     private nint FindCode(ulong rip, in BlockKey key, int edge)
     {
+        // The fetch may have been the first of its kind.
+        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+
         _core.Revocation?.Leave();
         lock (_cache.Gate)
         {

@@ -25,7 +25,14 @@ internal sealed unsafe partial class CpuCore
     public void FlushTlb(bool keepGlobal = false)
     {
         Tlb.Flush(keepGlobal);
-        FetchContexts.Renew();
+        if (keepGlobal)
+        {
+            FetchContexts.RenewLocal();
+        }
+        else
+        {
+            FetchContexts.Renew();
+        }
     }
 
     /// <summary>CR3 was loaded while process-context identifiers are on.</summary>
@@ -58,7 +65,7 @@ internal sealed unsafe partial class CpuCore
         }
 
         gpa = result.Gpa & AddressMask;
-        FetchContexts.Note(linear, result.PageShift);
+        FetchContexts.Note(linear, result.PageShift, State->Cpl == 3, result.Global);
         return true;
     }
 

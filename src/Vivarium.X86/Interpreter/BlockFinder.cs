@@ -54,7 +54,7 @@ internal sealed unsafe class BlockFinder : IDisposable
             _core.FetchContexts.Renew();
         }
 
-        Context = (_core.FetchContexts.Current << 16) | (ushort)Mode;
+        UpdateContext();
     }
 
     /// <summary>The block at RIP, or null with a fault recorded.</summary>
@@ -96,8 +96,10 @@ internal sealed unsafe class BlockFinder : IDisposable
     public void NewContext()
     {
         _core.FetchContexts.Renew();
-        Context = (_core.FetchContexts.Current << 16) | (ushort)Mode;
+        UpdateContext();
     }
+
+    private void UpdateContext() => Context = (_core.FetchContexts.Of((Mode & DecodeMode.User) != 0) << 16) | (ushort)Mode;
 
     /// <summary>Where the code at RIP is; false with a fault recorded.</summary>
     public bool TryLocate(ulong rip, out ulong gpa)
@@ -238,6 +240,7 @@ internal sealed unsafe class BlockFinder : IDisposable
             return false;
         }
 
+        UpdateContext();
         slot = new FetchSlot { Context = Context, Page = linear >> 12, GpaPage = gpa & ~0xFFFUL };
         return true;
     }

@@ -3,7 +3,7 @@ namespace Vivarium.X86;
 /// <summary>
 /// Numbers what instruction fetches are translated by. Whoever remembers where code was found remembers the number with it: under the same
 /// number the same address leads to the same code. A process-context identifier gets its number back with its address space (Intel SDM
-/// Vol. 3A §4.10.1).
+/// Vol. 3A §4.10.1). Supervisors that run in global pages alone have one number in all address spaces.
 /// </summary>
 internal sealed class FetchContexts
 {
@@ -12,15 +12,30 @@ internal sealed class FetchContexts
     private readonly ulong[] _fetched = new ulong[FilterBits / 64];
     private ulong _last = 1;
 
+    private ulong _current = 1;
+    private ulong _global;
+
+    /// <summary>A supervisor was fetched from a page of its address space alone.</summary>
+    private bool _hasLocalSupervisor;
+
     /// <summary>The number now, below 2^48.</summary>
-    public ulong Current { get; private set; } = 1;
+    public ulong Of(bool isUser) => isUser || _hasLocalSupervisor ? _current : _global;
 
     /// <summary>Nothing that was remembered holds any more.</summary>
     public void Renew()
     {
         _byAddressSpace.Clear();
         Array.Clear(_fetched);
-        Current = ++_last;
+        _hasLocalSupervisor = false;
+        _global = ++_last;
+        _current = ++_last;
+    }
+
+    /// <summary>Only what was remembered of global pages still holds.</summary>
+    public void RenewLocal()
+    {
+        _byAddressSpace.Clear();
+        _current = ++_last;
     }
 
     /// <summary>CR3 was loaded with process-context identifiers on; <paramref name="keeps"/> is its bit 63.</summary>
@@ -28,7 +43,7 @@ internal sealed class FetchContexts
     {
         if (keeps && _byAddressSpace.TryGetValue(cr3, out var number))
         {
-            Current = number;
+            _current = number;
             return;
         }
 
@@ -41,13 +56,14 @@ internal sealed class FetchContexts
             }
         }
 
-        Current = ++_last;
-        _byAddressSpace[cr3] = Current;
+        _current = ++_last;
+        _byAddressSpace[cr3] = _current;
     }
 
     /// <summary>A page was translated for a fetch.</summary>
-    public void Note(ulong linear, int pageShift)
+    public void Note(ulong linear, int pageShift, bool isUser, bool isGlobal)
     {
+        _hasLocalSupervisor |= !isUser && !isGlobal;
         var bit = HashOf(linear, pageShift);
         _fetched[bit >> 6] |= 1UL << bit;
     }
