@@ -16,10 +16,10 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Edge* _edges;
     private readonly int _recordCapacity;
     private readonly int _edgeCapacity;
-    private readonly Dictionary<ulong, TranslatedBlock> _blocks = [];
-    private readonly Dictionary<ulong, List<ulong>> _pages = [];
+    private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
+    private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
-    private readonly HashSet<ulong> _ungrouped = [];
+    private readonly HashSet<BlockKey> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
     private int _recordCount;
@@ -90,19 +90,22 @@ internal sealed unsafe class CodeCache : IDisposable
         return _edgeCount++;
     }
 
-    public TranslatedBlock? Find(ulong gpa, TranslationMode mode) => _blocks.GetValueOrDefault(KeyOf(gpa, mode));
+    public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(ulong gpa, TranslationMode mode, byte* entry, byte* end)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end)
     {
-        var block = new TranslatedBlock(gpa, mode, ExecutableOf(entry));
+        var block = new TranslatedBlock(key, ExecutableOf(entry));
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
-        _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{gpa:x}/{(int)mode:x}"));
-        var key = KeyOf(gpa, mode);
+        _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
         _blocks[key] = block;
-        ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, gpa >> 12, out _);
-        (keys ??= []).Add(key);
+        AddToPage(key.Gpa >> 12, key);
+        if (key.SecondPageGpa != DecodedRun.NoPage)
+        {
+            AddToPage(key.SecondPageGpa >> 12, key);
+        }
+
         return block;
     }
 
@@ -112,10 +115,10 @@ internal sealed unsafe class CodeCache : IDisposable
     public TranslatedBlock BlockAt(int number) => _byNumber[number];
 
     /// <summary>Whether accesses of the block are to be checked one by one.</summary>
-    public bool IsUngrouped(ulong gpa, TranslationMode mode) => _ungrouped.Contains(KeyOf(gpa, mode));
+    public bool IsUngrouped(in BlockKey key) => _ungrouped.Contains(key);
 
     /// <summary>From now on accesses of the block are checked one by one: spans of it cross a page time and again.</summary>
-    public void Ungroup(TranslatedBlock block) => _ungrouped.Add(KeyOf(block.Gpa, block.Mode));
+    public void Ungroup(TranslatedBlock block) => _ungrouped.Add(block.Key);
 
     /// <summary>Who enters <paramref name="block"/> goes on in <paramref name="successor"/>. Every vCPU must be at a boundary or parked.</summary>
     public void Redirect(TranslatedBlock block, TranslatedBlock successor)
@@ -123,6 +126,12 @@ internal sealed unsafe class CodeCache : IDisposable
         var entry = WritableOf(block.Code);
         *entry = 0xE9;
         X64Assembler.PatchRelative(entry + 1, WritableOf(successor.Code));
+    }
+
+    private void AddToPage(ulong page, in BlockKey key)
+    {
+        ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, page, out _);
+        (keys ??= []).Add(key);
     }
 
     /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
@@ -181,6 +190,4 @@ internal sealed unsafe class CodeCache : IDisposable
             counts.Add(_records[i]);
         }
     }
-
-    private static ulong KeyOf(ulong gpa, TranslationMode mode) => gpa ^ ((ulong)mode << 52);
 }

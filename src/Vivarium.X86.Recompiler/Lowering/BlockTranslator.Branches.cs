@@ -69,7 +69,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>The host's call to a direct target; its return address completes the frame.</summary>
     private void CallTarget(int target, int count)
     {
-        if (target is < 0 or >= 4096)
+        if (!IsLinkable(target))
         {
             _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
             _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
@@ -101,7 +101,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Pop(Data);
         _a.LoadAddress(WordSize, Data, new HostOperand(Data, -next));
         _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
-        if (next >= 4096)
+        if (!IsLinkable(next))
         {
             EmitFarEdge(next, 0);
             return;
@@ -181,7 +181,7 @@ internal sealed unsafe partial class BlockTranslator
             SaveFlags(Data);
         }
 
-        if (target is < 0 or >= 4096)
+        if (!IsLinkable(target))
         {
             EmitFarEdge(target, count);
             return;
@@ -192,7 +192,13 @@ internal sealed unsafe partial class BlockTranslator
         _edgeStubs.Add(new EdgeStub { Exit = exit, Link = AlignedJump(), Target = target, Count = count });
     }
 
-    /// <summary>Out of the page: through the jump cache.</summary>
+    /// <summary>
+    /// Whether a jump may lead straight to an offset from the page of this block: an instruction that starts there also ends in the page, so
+    /// that its block depends on no other.
+    /// </summary>
+    private static bool IsLinkable(int target) => target is >= 0 and <= 4096 - BlockDecoder.MaxInstructionBytes;
+
+    /// <summary>Out of the page, or near its end: through the jump cache.</summary>
     private void EmitFarEdge(int target, int count)
     {
         _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
@@ -319,7 +325,7 @@ internal sealed unsafe partial class BlockTranslator
                 SaveFlags(Data);
             }
 
-            if (stub.Target is < 0 or >= 4096)
+            if (!IsLinkable(stub.Target))
             {
                 EmitFarEdge(stub.Target, stub.Count);
                 return;

@@ -22,7 +22,7 @@ internal sealed unsafe partial class BlockTranslator
         _heldGroup = AccessGroups.None;
         Array.Fill(_records, -1, 0, _run.Count);
         _groups.Begin(_run.Count);
-        if (_cache.IsUngrouped(_run.Gpa, _mode))
+        if (_cache.IsUngrouped(new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode)))
         {
             _groups.End(_run.Count);
             return;

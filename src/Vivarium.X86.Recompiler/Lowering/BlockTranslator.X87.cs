@@ -131,12 +131,14 @@ internal sealed unsafe partial class BlockTranslator
     {
         _a.LoadZero16(Data, Access(i, OpAt(i), sizeof(ushort), writes: false));
         _a.Store(4, HostOperand.State(EngineFields.ValueOffset), Data);
+        var flags = TakeFlags(i);
+        _a.Load(4, Data, HostOperand.State(EngineFields.ValueOffset));
 
         // not edi; test dil, masks.
         _a.Op(4, 0xF7, 2, Data);
         _a.Bytes([0x40, 0xF6, 0xC7, ExceptionMasks]);
         var unmasks = _a.JumpIf(5);
-        AddSlowPath(i, TakeFlags(i), unmasks, null);
+        AddSlowPath(i, flags, unmasks, null);
         _a.Op(4, 0xD9, 5, HostOperand.State(EngineFields.ValueOffset));
     }
 

@@ -61,7 +61,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(run.Gpa, mode, entry, _a.Position);
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), entry, _a.Position);
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;

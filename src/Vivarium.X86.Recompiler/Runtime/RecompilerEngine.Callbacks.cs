@@ -124,13 +124,13 @@ internal sealed unsafe partial class RecompilerEngine
             }
 
             var block = _cache.BlockAt(number);
-            if (_cache.Find(block.Gpa, block.Mode) != block || block.Mode != _mode)
+            if (_cache.Find(block.Key) != block || block.Key.Mode != _mode)
             {
                 return;
             }
 
             _cache.Ungroup(block);
-            if (Translate(block.Gpa) is { } successor)
+            if (Translate(block.Key) is { } successor)
             {
                 _core.BeginExclusive();
                 _cache.Redirect(block, successor);

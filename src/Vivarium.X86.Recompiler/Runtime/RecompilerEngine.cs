@@ -223,7 +223,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         return exit;
     }
 
-    /// <summary>What cannot be translated: code that is not in memory, or an instruction on two pages.</summary>
+    /// <summary>What cannot be translated: code that is not in memory.</summary>
     private long InterpretOne(long left) => left - 1 + _interpreter.Execute(1);
 
     /// <summary>Host address of the code at RIP, translated if need be; 0 if a fault was recorded or it must be interpreted.</summary>
@@ -240,6 +240,18 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return 0;
         }
 
+        var code = FindCode(rip, new BlockKey(gpa, DecodedRun.NoPage, _mode), edge);
+        if (code == 0 && (gpa & 0xFFF) > 4096 - BlockDecoder.MaxInstructionBytes && _core.Memory.GetReadPage(gpa) != null
+            && _finder.TryLocateNextPage(rip, out var next))
+        {
+            code = FindCode(rip, new BlockKey(gpa, next, _mode), -1);
+        }
+
+        return code;
+    }
+
+    private nint FindCode(ulong rip, in BlockKey key, int edge)
+    {
         // The fetch may have been the first of its kind.
         _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
 
@@ -247,7 +259,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
-            var block = _cache.Find(gpa, _mode) ?? Translate(gpa);
+            var block = _cache.Find(key) ?? Translate(key);
             if (block is null)
             {
                 return 0;
@@ -265,12 +277,12 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
                 _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
             }
 
-            *entry = new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL };
+            _jumps[JumpCacheEntry.IndexOf(rip)] = new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL };
             return block.Code;
         }
     }
 
-    private TranslatedBlock? Translate(ulong gpa)
+    private TranslatedBlock? Translate(in BlockKey key)
     {
         if (!_cache.HasRoom)
         {
@@ -281,7 +293,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
 #pragma warning disable RS0030 // Time that the host spends, for reports; no guest sees it.
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
-        if (!_finder.TryDecodeRun(gpa, _run))
+        if (!(key.SecondPageGpa == DecodedRun.NoPage ? _finder.TryDecodeRun(key.Gpa, _run) : _finder.TryDecodeAcross(key.Gpa, key.SecondPageGpa, _run)))
         {
             return null;
         }

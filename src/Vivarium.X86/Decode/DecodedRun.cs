@@ -6,6 +6,9 @@ namespace Vivarium.X86;
 /// <summary>A run of instructions of one page as the recompiler takes it: bytes, what Iced made of them, and the interpreter's operations.</summary>
 internal sealed unsafe class DecodedRun : IDisposable
 {
+    /// <summary>Stands for no second page.</summary>
+    public const ulong NoPage = ulong.MaxValue;
+
     private const int MaxRounds = 8;
     private readonly byte[] _code = new byte[BlockDecoder.MaxInstructions * BlockDecoder.MaxInstructionBytes];
 
@@ -24,6 +27,9 @@ internal sealed unsafe class DecodedRun : IDisposable
 
     /// <summary>Guest-physical address of the first byte.</summary>
     public ulong Gpa { get; private set; }
+
+    /// <summary>The page that a single instruction runs on into, or <see cref="NoPage"/>.</summary>
+    public ulong SecondPageGpa { get; private set; } = NoPage;
 
     /// <summary>Offset in the page of what follows.</summary>
     public int EndOffset { get; private set; }
@@ -63,10 +69,11 @@ internal sealed unsafe class DecodedRun : IDisposable
     public ReadOnlySpan<byte> CodeOf(int i) => _code.AsSpan(Ops[i].PageOffset - (int)(Gpa & 0xFFF), Ops[i].Length);
 
     /// <summary>Completes it after the operations and instructions were filled in.</summary>
-    public void Set(ulong gpa, int count, ReadOnlySpan<byte> code)
+    public void Set(ulong gpa, int count, ReadOnlySpan<byte> code, ulong secondPageGpa = NoPage)
     {
         Gpa = gpa;
         RoundLength = 0;
+        SecondPageGpa = secondPageGpa;
         Count = count;
         EndOffset = (int)(gpa & 0xFFF) + code.Length;
         code.CopyTo(_code);

@@ -134,6 +134,51 @@ internal sealed unsafe class BlockFinder : IDisposable
         return count != 0;
     }
 
+    /// <summary>Where the page behind that of the code at RIP is; false with a fault recorded.</summary>
+    public bool TryLocateNextPage(ulong rip, out ulong gpa)
+    {
+        gpa = 0;
+        return TryLinear(rip, out var linear) && TryFetch(NextPage(linear), out gpa);
+    }
+
+    /// <summary>
+    /// Decodes the single instruction that runs from one page into another for a recompiler, marked as code. False if that cannot be kept, or
+    /// if it is none.
+    /// </summary>
+    public bool TryDecodeAcross(ulong gpa, ulong secondPageGpa, DecodedRun run)
+    {
+        var offset = (int)(gpa & 0xFFF);
+        var first = 4096 - offset;
+        var bytes = _bytes.AsSpan(0, BlockDecoder.MaxInstructionBytes);
+        while (true)
+        {
+            var page = _core.Memory.GetReadPage(gpa);
+            var next = _core.Memory.GetReadPage(secondPageGpa);
+            if (page == null || next == null || first >= bytes.Length)
+            {
+                return false;
+            }
+
+            Copy(gpa, page, bytes[..first]);
+            Copy(secondPageGpa, next, bytes[first..]);
+            if (_decoder.Decode(bytes, offset, Mode, 1, run.Ops, out var length, run.Instructions) == 0)
+            {
+                return false;
+            }
+
+            MarkCode(gpa, first);
+            MarkCode(secondPageGpa, length - first);
+
+            // SAFETY: both spans end within their pages, which are memory until the next boundary.
+            if (new ReadOnlySpan<byte>(_core.Memory.GetReadPage(gpa) + offset, first).SequenceEqual(bytes[..first])
+                && new ReadOnlySpan<byte>(_core.Memory.GetReadPage(secondPageGpa), length - first).SequenceEqual(bytes[first..length]))
+            {
+                run.Set(gpa, 1, bytes[..length], secondPageGpa);
+                return true;
+            }
+        }
+    }
+
     /// <summary>The single instruction at RIP, decoded afresh and not kept; null with a fault recorded. Valid until the next call.</summary>
     public Block* FindAlone(ulong rip) => TryLinear(rip, out var linear) && TryFetch(linear, out var gpa) ? Decode(linear, gpa, 1, cached: false) : null;
 
@@ -198,6 +243,13 @@ internal sealed unsafe class BlockFinder : IDisposable
         UpdateContext();
         slot = new FetchSlot { Context = Context, Page = linear >> 12, GpaPage = gpa & ~0xFFFUL };
         return true;
+    }
+
+    /// <summary>The linear address of the next page; outside 64-bit mode the first one follows the last.</summary>
+    private ulong NextPage(ulong linear)
+    {
+        var next = (linear & ~0xFFFUL) + 4096;
+        return (Mode & DecodeMode.Code64) != 0 ? next : (uint)next;
     }
 
     private Block* Decode(ulong linear, ulong gpa, int maxInstructions, bool cached)
@@ -283,8 +335,7 @@ internal sealed unsafe class BlockFinder : IDisposable
                 return true;
             }
 
-            var next = (linear & ~0xFFFUL) + 4096;
-            if (!TryFetch((Mode & DecodeMode.Code64) != 0 ? next : (uint)next, out var nextGpa))
+            if (!TryFetch(NextPage(linear), out var nextGpa))
             {
                 return false;
             }

@@ -27,4 +27,16 @@ public sealed class LabFindings
     [Fact]
     public void ResultInTheAddressOfAGroup() => LabRegression.Check(
         LabMode.Kernel64, 0x0, "674C0FAC490046C4E230F35900480FA47900FF", "rcx=504540 rsp=5f0fee flags=2 ist=1");
+
+    /// <summary>BLSMSK to a register that passes through a temporary, between accesses that are looked up once.</summary>
+    [Fact]
+    public void ResultInPlaceOfAHeldAddress() => LabRegression.Check(LabMode.Kernel64, 0x0, "E800000000C4E228F354240050", "rsp=5f10a0 flags=2 ist=1");
+
+    /// <summary>FLDCW, whose operand was looked up with that of the COMISD before it, keeps that one's flags.</summary>
+    [Fact]
+    public void FlagsBeforeUnmasking() => LabRegression.Check(
+        LabMode.User64,
+        0x0,
+        "490FAE460041BBE01750006741D8530066410F2F4B006741D96B00",
+        "rsp=5f0da8 r14=500f10 flags=2 ist=1");
 }
