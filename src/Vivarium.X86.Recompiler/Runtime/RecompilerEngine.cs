@@ -42,7 +42,6 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         _interpreter = interpreter;
         _finder = interpreter.Finder;
         _jumps = (JumpCacheEntry*)((byte*)_state + JumpCacheEntry.TableOffset);
-        new Span<JumpCacheEntry>(_jumps, JumpCacheEntry.Count).Clear();
         _handle = GCHandle.Alloc(this, GCHandleType.Weak);
         _fields->EngineHandle = GCHandle.ToIntPtr(_handle);
         _fields->Interpret = (nint)(delegate* unmanaged<CpuState*, int, ulong, int>)&OnInterpret;

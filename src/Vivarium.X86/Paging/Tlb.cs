@@ -3,28 +3,37 @@ namespace Vivarium.X86;
 /// <summary>Software TLB for data: direct-mapped, one set of entries per <see cref="MmuMode"/>, in native memory.</summary>
 internal sealed unsafe class Tlb
 {
-    public const int EntryCount = 1024;
+    public const int EntryCount = 4096;
     private const int ModeCount = 4;
 
     /// <summary>Bytes of all entries.</summary>
     public static int SizeBytes => EntryCount * ModeCount * sizeof(TlbEntry);
 
     /// <summary>Fills since the last flush that are remembered one by one; beyond it a flush sweeps everything.</summary>
-    private const int MaxRemembered = 512;
+    private const int MaxRemembered = 1024;
 
     private readonly TlbEntry* _entries;
     private readonly int[] _filled = new int[MaxRemembered];
     private int _filledCount;
 
+    /// <summary>Modes with entries, a bit each.</summary>
+    private int _modesUsed;
+
     /// <summary>Which larger pages have entries, by a hash of their numbers: FlushPage must drop all of a larger page's entries.</summary>
     private readonly ulong[] _largePages = new ulong[4];
     private bool _hasLargePages;
 
-    /// <summary>Takes room for <see cref="SizeBytes"/>, which must outlive it. Indices below are masked or come from FillSlot.</summary>
+    /// <summary>
+    /// Takes zeroed room for <see cref="SizeBytes"/>, which must outlive it. Indices below are masked or come from FillSlot. A tag of zero is
+    /// invalid in every slot but that of page 0, so no other entry is touched before it is filled.
+    /// </summary>
     public Tlb(TlbEntry* entries)
     {
         _entries = entries;
-        Sweep(keepGlobal: false);
+        for (var mode = 0; mode < ModeCount; mode++)
+        {
+            Invalidate(mode * EntryCount);
+        }
     }
 
     /// <summary>A tag that no linear address of slot <paramref name="index"/> can come near: its slot bits are inverted.</summary>
@@ -45,6 +54,7 @@ internal sealed unsafe class Tlb
 
         var index = (int)(linear >> 12) & (EntryCount - 1);
         var slot = ((int)mode * EntryCount) + index;
+        _modesUsed |= 1 << (int)mode;
         var entry = _entries + slot;
         var page = linear & ~0xFFFUL;
         if (entry->ReadTag != page)
@@ -125,25 +135,40 @@ internal sealed unsafe class Tlb
     private void Sweep(bool keepGlobal)
     {
         var kept = 0;
-        for (var slot = 0; slot < EntryCount * ModeCount; slot++)
+        for (var mode = 0; mode < ModeCount; mode++)
         {
-            var valid = _entries[slot].ReadTag != InvalidTag(slot & (EntryCount - 1)) || _entries[slot].WriteTag != InvalidTag(slot & (EntryCount - 1));
-            if (!keepGlobal || _entries[slot].Global == 0)
+            if ((_modesUsed >> mode & 1) != 0)
             {
-                Invalidate(slot);
-            }
-            else if (valid)
-            {
-                if (kept < MaxRemembered)
-                {
-                    _filled[kept] = slot;
-                }
-
-                kept++;
+                SweepMode(mode * EntryCount, keepGlobal, ref kept);
             }
         }
 
         _filledCount = kept;
+        _modesUsed = keepGlobal ? _modesUsed : 0;
+    }
+
+    private void SweepMode(int first, bool keepGlobal, ref int kept)
+    {
+        for (var slot = first; slot < first + EntryCount; slot++)
+        {
+            if (_entries[slot].Page == 0)
+            {
+                continue;
+            }
+
+            if (!keepGlobal || _entries[slot].Global == 0)
+            {
+                Invalidate(slot);
+                continue;
+            }
+
+            if (kept < MaxRemembered)
+            {
+                _filled[kept] = slot;
+            }
+
+            kept++;
+        }
     }
 
     private void Invalidate(int slot)
@@ -152,5 +177,6 @@ internal sealed unsafe class Tlb
         _entries[slot].ReadTag = tag;
         _entries[slot].WriteTag = tag;
         _entries[slot].Global = 0;
+        _entries[slot].Page = 0;
     }
 }

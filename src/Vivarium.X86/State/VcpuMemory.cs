@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Vivarium.X86;
 
 /// <summary>
-/// One vCPU's native memory, a single piece, so that emitted code reaches all of it from one register: an engine's fields, then the
+/// One vCPU's native memory, a single piece, zeroed, so that emitted code reaches all of it from one register: an engine's fields, then the
 /// <see cref="CpuState"/>, then the data TLB, then an engine's tables.
 /// </summary>
 internal sealed unsafe class VcpuMemory : IDisposable
@@ -14,25 +14,27 @@ internal sealed unsafe class VcpuMemory : IDisposable
     /// <summary>Bytes behind the TLB that belong to the engine.</summary>
     public const int EngineTablesBytes = 256 * 1024;
 
+    private const int Alignment = 64;
+    private readonly byte* _allocation;
     private readonly byte* _memory;
 
     public VcpuMemory()
     {
         // SAFETY: freed in Dispose; nothing keeps a pointer longer than the processor that owns this.
         var bytes = (nuint)(EngineFieldsBytes + EngineTablesOffset + EngineTablesBytes);
-        _memory = (byte*)NativeMemory.AlignedAlloc(bytes, 64);
-        NativeMemory.Clear(_memory, (nuint)(EngineFieldsBytes + TlbOffset));
+        _allocation = (byte*)NativeMemory.AllocZeroed(bytes + Alignment);
+        _memory = (byte*)(((nuint)_allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
     }
 
     /// <summary>From the state to the TLB.</summary>
     public static int TlbOffset => (sizeof(CpuState) + 63) & ~63;
 
-    /// <summary>From the state to the engine's tables; they are not cleared.</summary>
+    /// <summary>From the state to the engine's tables.</summary>
     public static int EngineTablesOffset => TlbOffset + Tlb.SizeBytes;
 
     public CpuState* State => (CpuState*)(_memory + EngineFieldsBytes);
 
     public TlbEntry* TlbEntries => (TlbEntry*)((byte*)State + TlbOffset);
 
-    public void Dispose() => NativeMemory.AlignedFree(_memory);
+    public void Dispose() => NativeMemory.Free(_allocation);
 }
