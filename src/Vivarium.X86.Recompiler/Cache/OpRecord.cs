@@ -41,8 +41,8 @@ internal enum OpRecordFlags : byte
     /// <summary>It changes arithmetic flags.</summary>
     WritesFlags = 2,
 
-    /// <summary>It reads arithmetic flags.</summary>
-    ReadsFlags = 4,
+    /// <summary>Emitted code is left behind the last instruction of its group.</summary>
+    LeavesAfterGroup = 32,
 
     /// <summary>It ends the block, but emitted code goes on behind it if nothing that matters has changed.</summary>
     MayStay = 16,
@@ -51,5 +51,5 @@ internal enum OpRecordFlags : byte
     NotLowered = 8,
 
     /// <summary>Where the interpreter runs it, it may change the translation mode.</summary>
-    ChangesMode = 16,
+    ChangesMode = 64,
 }

@@ -11,6 +11,8 @@ internal static class CodeHost
     /// <summary>AVX and AVX2, and a system that keeps their registers.</summary>
     public static bool HasAvx => Avx2.IsSupported;
 
+    public static bool HasBmi2 => Bmi2.IsSupported;
+
     /// <summary>Whether the host executes an instruction of the allow-list.</summary>
     public static bool Runs(in Instruction instruction)
     {

@@ -109,6 +109,17 @@ internal sealed unsafe partial class X64Assembler
         return Displacement();
     }
 
+    /// <summary>rorx dst, src, count of 4 bytes (BMI2). Flags stay.</summary>
+    public void RotateTo(int destination, int source, int count)
+    {
+        Byte(0xC4);
+        Byte((destination < 8 ? 0x80 : 0) | 0x40 | (source < 8 ? 0x20 : 0) | 3);
+        Byte(0x7B);
+        Byte(0xF0);
+        ModRm(destination, source);
+        Byte(count);
+    }
+
     /// <summary>jmp rel32; returns where the displacement is.</summary>
     public byte* Jump()
     {

@@ -14,10 +14,11 @@ internal sealed unsafe partial class BlockTranslator
         var op = OpAt(i);
         NeedFlags(Address);
         var condition = (int)InstructionAt(i).ConditionCode - 1;
+        var staysIfTaken = _run.EndsRound(i);
         _edgeStubs.Add(new EdgeStub
         {
-            Condition = _a.JumpIf(condition),
-            Target = (int)op->Immediate,
+            Condition = _a.JumpIf(staysIfTaken ? condition ^ 1 : condition),
+            Target = staysIfTaken ? op->PageOffset + op->Length : (int)op->Immediate,
             Count = i + 1,
             SavesFlags = !_flagsSaved,
         });

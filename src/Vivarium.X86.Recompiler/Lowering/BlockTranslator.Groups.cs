@@ -47,7 +47,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.Pop or LoweringKind.Return:
                 _groups.Access(i, StackOperand(0), WordSize, writes: false);
                 break;
-            case LoweringKind.Interpret or LoweringKind.ConditionalJump:
+            case LoweringKind.Interpret:
                 _groups.Break();
                 break;
         }

@@ -17,18 +17,17 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>
     /// Emits what an access of instruction <paramref name="i"/> at the address of <paramref name="op"/> needs, and returns its host operand, whose
-    /// base is <see cref="Address"/>; <see cref="Data"/> is free afterwards. A TLB lookup costs the host's flags, a member of a group that was
+    /// base is <see cref="Address"/>; <see cref="Data"/> is free afterwards unless <paramref name="keepsData"/>. A TLB lookup costs the host's flags, a member of a group that was
     /// looked up before does not.
     /// </summary>
-    private HostOperand Access(int i, DecodedOp* op, int sizeBytes, bool writes, bool isAligned = false)
+    private HostOperand Access(int i, DecodedOp* op, int sizeBytes, bool writes, bool isAligned = false, bool keepsData = false)
     {
         var g = _groups.Of(i);
         if (g == AccessGroups.None)
         {
             var flags = TakeFlags(i);
             EmitAddress(op, 0);
-            Lookup(i, flags, sizeBytes, writes, isAligned);
-            return new HostOperand(Address, 0);
+            return Lookup(i, flags, sizeBytes, writes, isAligned, keepsData);
         }
 
         ref readonly var group = ref _groups[g];
@@ -131,13 +130,22 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>
-    /// Linear address in <see cref="Address"/> to host address: one comparison tests the hit and that the access ends within the page.
+    /// Linear address in <see cref="Address"/> to host address: one comparison tests the hit and that the access ends within the page. With
+    /// <paramref name="keepsData"/> the operand needs both temporaries, and is there a little sooner.
     /// </summary>
-    private void Lookup(int i, in FlagRecovery flags, int sizeBytes, bool writes, bool isAligned)
+    private HostOperand Lookup(int i, in FlagRecovery flags, int sizeBytes, bool writes, bool isAligned, bool keepsData = false)
     {
         var table = VcpuMemory.TlbOffset + ((int)(_mode & TranslationMode.MmuMask) >> (int)TranslationMode.MmuShift) * Tlb.EntryCount * sizeof(TlbEntry);
-        _a.Move(4, Data, Address);
-        _a.Shift(4, 5, Data, SlotShift);
+        if (CodeHost.HasBmi2)
+        {
+            _a.RotateTo(Data, Address, SlotShift);
+        }
+        else
+        {
+            _a.Move(4, Data, Address);
+            _a.Shift(4, 5, Data, SlotShift);
+        }
+
         _a.Alu(4, 4, Data, SlotMask);
         _a.AluLoad(8, 6, Address, new HostOperand(State, Data, 0, table + (writes ? WriteTagOffset : ReadTagOffset)));
         _a.Alu(8, 7, Address, 4096 - sizeBytes);
@@ -150,17 +158,33 @@ internal sealed unsafe partial class BlockTranslator
             misaligned = _a.JumpIf(5);
         }
 
-        _a.AluLoad(8, 0, Address, new HostOperand(State, Data, 0, table + PageOffset));
+        var page = new HostOperand(State, Data, 0, table + PageOffset);
         AddSlowPath(i, flags, miss, misaligned);
+        if (keepsData)
+        {
+            _a.Load(8, Data, page);
+            return new HostOperand(Address, Data, 0, 0);
+        }
+
+        _a.AluLoad(8, 0, Address, page);
+        return new HostOperand(Address, 0);
     }
 
     /// <summary>
     /// A way out to the interpreter at instruction <paramref name="i"/>. It executes all instructions up to where no host address that was looked
-    /// up before is in use any more, as its own accesses may change what they stand for.
+    /// up before is in use any more, as its own accesses may change what they stand for. A conditional jump before that makes it leave the code.
     /// </summary>
     private void AddSlowPath(int i, in FlagRecovery flags, byte* first, byte* second)
     {
         var end = _groups.RegionEnd(i);
+        var straight = i;
+        while (straight < end && _kinds[straight + 1] != LoweringKind.ConditionalJump)
+        {
+            straight++;
+        }
+
+        var leaves = straight != end;
+        end = straight;
         if (_records[i] < 0)
         {
             for (var j = i; j <= end; j++)
@@ -173,7 +197,8 @@ internal sealed unsafe partial class BlockTranslator
         record->Flags = flags;
         record->X87 = _x87Note;
         record->GroupLength = (byte)(end - i + 1);
-        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = IsBranch(end) });
+        record->Properties |= leaves ? OpRecordFlags.LeavesAfterGroup : 0;
+        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end) });
     }
 
     private bool IsBranch(int i) => _kinds[i] is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return;

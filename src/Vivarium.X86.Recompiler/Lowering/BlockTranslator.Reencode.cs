@@ -36,16 +36,17 @@ internal sealed unsafe partial class BlockTranslator
         if (OpAt(i)->HasMemory)
         {
             var size = instruction.MemorySize.GetSize();
-            memory = Access(i, OpAt(i), size, WritesMemory(instruction, traits), (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size >= 16);
-            if (operands.Vvvv.Host == Address && operands.Vvvv.Stores)
-            {
-                // The result takes the place of the address.
-                _nextHeldGroup = AccessGroups.None;
-            }
-
+            var isAligned = (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size >= 16;
+            var keepsData = !usesFlags && operands.Reg.Host != Data && operands.Vvvv.Host != Data;
+            memory = Access(i, OpAt(i), size, WritesMemory(instruction, traits), isAligned, keepsData);
             if (usesFlags)
             {
                 NeedFlags(Data);
+            }
+
+            if (operands.Vvvv.Stores && operands.Vvvv.Host == Address)
+            {
+                _nextHeldGroup = AccessGroups.None;
             }
         }
         else

@@ -27,6 +27,7 @@ internal sealed unsafe partial class BlockTranslator
         _cache = cache;
         _run = run;
         _mode = mode;
+        run.Unroll();
         _slowPaths.Clear();
         _edgeStubs.Clear();
         Classify();

@@ -34,6 +34,7 @@ internal sealed unsafe partial class RecompilerEngine
         }
 
         var last = record + record->GroupLength - 1;
+        var leavesAfter = (record->Properties & OpRecordFlags.LeavesAfterGroup) != 0;
         var properties = OpRecordFlags.None;
         bool leaves;
         for (; ; record++)
@@ -73,8 +74,8 @@ internal sealed unsafe partial class RecompilerEngine
 
         _state->InterruptShadow = leaves ? InterruptShadow.None : _state->InterruptShadow;
 
-        // What an instruction did, or others meanwhile, may forbid to go on in the same code.
-        if (_cache.Generation != _generation || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
+        // Emitted code counts on addresses that were looked up before; what an instruction did, or others meanwhile, may forbid to go on in the same code.
+        if (leavesAfter || _cache.Generation != _generation || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
         {
             _state->Rip = _core.NextInstructionPointer(&record->Op);
             _fields->Counter -= record->IndexInBlock + 1;
