@@ -10,6 +10,7 @@ internal static class CommandLine
         Examples:
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium inspect vmlinuz
+          vivarium trace --hex "48 01 d8 c3"
 
         vivarium run --help has more examples, the keys and the exit codes.
         """;
@@ -23,6 +24,7 @@ internal static class CommandLine
         {
             RunCommand.Create(),
             InspectCommand.Create(),
+            TraceCommand.Create(),
             help,
             new VersionOption(),
         };
@@ -63,7 +65,8 @@ internal static class CommandLine
             return $"{result.Errors[0].Message} See vivarium {result.CommandResult.Command.Name} --help.";
         }
 
-        var commands = string.Join(" or ", root.Subcommands.Select(command => command.Name));
+        var names = root.Subcommands.Select(command => command.Name).ToList();
+        var commands = string.Join(", ", names[..^1]) + " or " + names[^1];
         return result.UnmatchedTokens is [var token, ..]
             ? $"There is no '{token}'; give a command: {commands}. See vivarium --help."
             : $"Give a command: {commands}. See vivarium --help.";

@@ -33,6 +33,16 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("inspect")]
     [InlineData("inspect /nowhere/file")]
     [InlineData("inspect /")]
+    [InlineData("trace")]
+    [InlineData("trace /nowhere/file")]
+    [InlineData("trace /")]
+    [InlineData("trace a --hex 90")]
+    [InlineData("trace --hex 9")]
+    [InlineData("trace --hex xy")]
+    [InlineData("trace --hex 90 --bits 16")]
+    [InlineData("trace --hex 90 --at xyz")]
+    [InlineData("trace --hex 90 --blocks 0")]
+    [InlineData("trace --hex 90 --cpu pentium")]
     [InlineData("-x")]
     [InlineData("frobnicate")]
     public async Task Bad_usage_is_64_and_one_line(string line)
@@ -108,6 +118,22 @@ public sealed class CommandLineTests : IDisposable
         byte[] code = [0x2E, 0x0F, 0x01, 0x1E, 0xFA, 0xFF, 0xCC];
         code.CopyTo(rom, rom.Length - 16);
         Assert.Equal(70, (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60", "--engine", engine)).Code);
+    }
+
+    [Fact]
+    public async Task Traces_show_guest_and_host_code()
+    {
+        Assert.SkipUnless(X86.Recompiler.IsSupported, "Needs an x64 host.");
+        Assert.Equal(0, (await RunAsync("trace", "--hex", "0x48 01,d8 c3")).Code);
+        Assert.Equal(0, (await RunAsync("trace", WriteFile("code", [0x40, 0xF4]), "--bits", "32", "--at", "0x7c00")).Code);
+        Assert.Equal(64, (await RunAsync("trace", WriteFile("elf", [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]))).Code);
+
+        using var output = new StringWriter();
+        var console = Spectre.Console.AnsiConsole.Create(new Spectre.Console.AnsiConsoleSettings { Ansi = Spectre.Console.AnsiSupport.No, Out = new Spectre.Console.AnsiConsoleOutput(output) });
+        new TraceWriter(console).Write(X86.TranslationDump.Create([new X86.GuestCode(0x1000, new byte[] { 0x48, 0x01, 0xD8, 0x0F, 0xA2, 0xC3 })]));
+        Assert.Contains("add rax, rbx", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("cpuid  (interpreted)", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("call interpret", output.ToString(), StringComparison.Ordinal);
     }
 
     [Property]

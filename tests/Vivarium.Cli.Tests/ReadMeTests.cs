@@ -16,8 +16,9 @@ public sealed partial class ReadMeTests
     [Fact]
     public void The_examples_parse()
     {
-        var root = new Command("vivarium") { RunCommand.Create(), InspectCommand.Create() };
-        var lines = Text().Split('\n').Concat(((NotedCommand)RunCommand.Create()).Notes.Split('\n')).Select(line => line.Trim()).Where(line => line.StartsWith("vivarium ", StringComparison.Ordinal)).ToList();
+        var root = new Command("vivarium") { RunCommand.Create(), InspectCommand.Create(), TraceCommand.Create() };
+        var notes = root.Subcommands.Cast<NotedCommand>().SelectMany(command => command.Notes.Split('\n'));
+        var lines = Text().Split('\n').Concat(notes).Select(line => line.Trim()).Where(line => line.StartsWith("vivarium ", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(lines);
         Assert.All(lines, line => Assert.Empty(root.Parse(line["vivarium ".Length..]).Errors));
     }

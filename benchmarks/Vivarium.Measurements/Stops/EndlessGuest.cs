@@ -23,7 +23,7 @@ internal sealed class EndlessGuest : IDisposable
     public EndlessGuest(Action<Assembler> body, ExecutionEngine engine)
     {
         _memory.AddRam(0, RamBytes);
-        _engine = engine == ExecutionEngine.Interpreter ? null : new Recompiler(_memory);
+        _engine = engine == ExecutionEngine.Interpreter ? null : new Recompiler();
         WritePageTables();
         _memory.TryWrite(CodeGpa, Assemble(body));
         Cpu = new X86Cpu(new X86CpuOptions { Memory = _memory, Engine = _engine });

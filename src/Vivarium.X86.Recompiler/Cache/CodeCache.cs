@@ -18,6 +18,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly int _edgeCapacity;
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
+    private readonly List<TranslatedBlock> _byNumber = [];
+    private readonly HashSet<BlockKey> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
     private int _recordCount;
@@ -93,7 +95,8 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
     public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end)
     {
-        var block = new TranslatedBlock(key.Gpa, ExecutableOf(entry));
+        var block = new TranslatedBlock(key, ExecutableOf(entry));
+        _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
         _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
         _blocks[key] = block;
@@ -104,6 +107,25 @@ internal sealed unsafe class CodeCache : IDisposable
         }
 
         return block;
+    }
+
+    /// <summary>The number that the next block gets.</summary>
+    public int NextBlockNumber => _byNumber.Count;
+
+    public TranslatedBlock BlockAt(int number) => _byNumber[number];
+
+    /// <summary>Whether accesses of the block are to be checked one by one.</summary>
+    public bool IsUngrouped(in BlockKey key) => _ungrouped.Contains(key);
+
+    /// <summary>From now on accesses of the block are checked one by one: spans of it cross a page time and again.</summary>
+    public void Ungroup(TranslatedBlock block) => _ungrouped.Add(block.Key);
+
+    /// <summary>Who enters <paramref name="block"/> goes on in <paramref name="successor"/>. Every vCPU must be at a boundary or parked.</summary>
+    public void Redirect(TranslatedBlock block, TranslatedBlock successor)
+    {
+        var entry = WritableOf(block.Code);
+        *entry = 0xE9;
+        X64Assembler.PatchRelative(entry + 1, WritableOf(successor.Code));
     }
 
     private void AddToPage(ulong page, in BlockKey key)
@@ -137,6 +159,8 @@ internal sealed unsafe class CodeCache : IDisposable
         Generation++;
         AddCounts(_flushedCounts);
         Forget();
+        _byNumber.Clear();
+        _ungrouped.Clear();
         _used = _firstByte;
         _recordCount = 0;
         _edgeCount = 0;

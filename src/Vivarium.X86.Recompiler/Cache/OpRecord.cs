@@ -25,6 +25,12 @@ internal struct OpRecord
 
     public OpRecordFlags Properties;
 
+    /// <summary>Number of its block in the cache.</summary>
+    public int Block;
+
+    /// <summary>How often the span that it checks for its group ended beyond the page.</summary>
+    public ushort Crossings;
+
     /// <summary>How often the interpreter ran it.</summary>
     public uint Hits;
 }
@@ -40,6 +46,9 @@ internal enum OpRecordFlags : byte
 
     /// <summary>It changes arithmetic flags.</summary>
     WritesFlags = 2,
+
+    /// <summary>Its lookup checks the span of a group.</summary>
+    ChecksGroup = 128,
 
     /// <summary>Emitted code is left behind the last instruction of its group.</summary>
     LeavesAfterGroup = 32,

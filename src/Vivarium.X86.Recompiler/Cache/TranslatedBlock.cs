@@ -1,9 +1,6 @@
 namespace Vivarium.X86;
 
-/// <summary>A translated run of guest code within one page.</summary>
-/// <param name="Gpa">Guest-physical address of its first byte.</param>
+/// <summary>A translated run of guest code within one page, or one instruction on two.</summary>
+/// <param name="Key">What it is found by.</param>
 /// <param name="Code">Host address, in the executable view.</param>
-internal sealed record TranslatedBlock(ulong Gpa, nint Code)
-{
-    public ushort PageOffset => (ushort)(Gpa & 0xFFF);
-}
+internal sealed record TranslatedBlock(BlockKey Key, nint Code);

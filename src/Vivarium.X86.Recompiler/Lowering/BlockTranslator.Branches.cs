@@ -310,6 +310,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         foreach (var stub in _edgeStubs)
         {
+            Parts?.Add(CodePart.Edge, stub.Target, _a.Position);
             EmitEdgeStub(stub);
         }
     }

@@ -22,6 +22,12 @@ internal sealed unsafe partial class BlockTranslator
         _heldGroup = AccessGroups.None;
         Array.Fill(_records, -1, 0, _run.Count);
         _groups.Begin(_run.Count);
+        if (_cache.IsUngrouped(new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode)))
+        {
+            _groups.End(_run.Count);
+            return;
+        }
+
         for (var i = 0; i < _run.Count; i++)
         {
             NoteAccess(i);

@@ -198,6 +198,7 @@ internal sealed unsafe partial class BlockTranslator
         record->X87 = _x87Note;
         record->GroupLength = (byte)(end - i + 1);
         record->Properties |= leaves ? OpRecordFlags.LeavesAfterGroup : 0;
+        record->Properties |= _groups.Of(i) is var g && g != AccessGroups.None && _groups[g].First == i ? OpRecordFlags.ChecksGroup : 0;
         _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end) });
     }
 
@@ -219,6 +220,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         foreach (var path in _slowPaths)
         {
+            Parts?.Add(CodePart.SlowPath, _cache.Record(path.Record)->IndexInBlock, _a.Position);
             _a.Bind(path.First);
             if (path.Second != null)
             {

@@ -21,6 +21,9 @@ internal sealed unsafe partial class BlockTranslator
     private TranslationMode _mode;
     private bool _usesVectors;
 
+    /// <summary>Where the parts of a block are noted for whoever wants to look at it.</summary>
+    public CodeMap? Parts { get; init; }
+
     /// <summary>Translates a run into the cache, which has room for it, and returns the block.</summary>
     public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode)
     {
@@ -36,6 +39,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Begin(cache.Next, cache.End);
         _a.Align(16);
         var entry = _a.Position;
+        Parts?.Begin(entry);
         BeginVectors();
         BeginX87();
         BeginFlags();
@@ -43,6 +47,7 @@ internal sealed unsafe partial class BlockTranslator
         for (var i = 0; i < run.Count; i++)
         {
             _nextHeldGroup = AccessGroups.None;
+            Parts?.AddInstruction(i, _kinds[i], _flagAnalysis.LiveBefore(i), _a.Position);
             isOpen = Lower(i);
             _heldGroup = _nextHeldGroup;
             FinishSlowPaths(i);
@@ -50,6 +55,7 @@ internal sealed unsafe partial class BlockTranslator
 
         if (isOpen)
         {
+            Parts?.Add(CodePart.End, run.Count - 1, _a.Position);
             EmitEdge(run.EndOffset, run.Count);
         }
 
@@ -229,7 +235,18 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>Whether instruction <paramref name="i"/> ends a block only because of what it may change, and not where control goes.</summary>
     private bool MayStay(int i) => InstructionAt(i).FlowControl == FlowControl.Next
-        && InstructionAt(i).Mnemonic is not (Mnemonic.Hlt or Mnemonic.Pause or Mnemonic.Mwait);
+        && InstructionAt(i).Mnemonic is not (Mnemonic.Hlt or Mnemonic.Pause or Mnemonic.Mwait)
+        && !LoadsDataSegment(InstructionAt(i));
+
+    /// <summary>SS casts an interrupt shadow; outside 64-bit mode code depends on whether DS, ES and SS are flat.</summary>
+    private bool LoadsDataSegment(in Instruction instruction) => instruction.Mnemonic switch
+    {
+        Mnemonic.Lss => true,
+        Mnemonic.Lds or Mnemonic.Les => !Is64,
+        Mnemonic.Mov or Mnemonic.Pop => instruction.Op0Kind == OpKind.Register
+            && (instruction.Op0Register == Register.SS || (!Is64 && instruction.Op0Register is Register.DS or Register.ES)),
+        _ => false,
+    };
 
     /// <summary>Takes a record of instruction <paramref name="i"/>.</summary>
     private int AddRecord(int i, OpRecordFlags properties, in FlagRecovery flags)
@@ -244,6 +261,7 @@ internal sealed unsafe partial class BlockTranslator
             Op = op,
             Flags = flags,
             X87 = _x87Note,
+            Block = _cache.NextBlockNumber,
             IndexInBlock = (ushort)i,
             IcedCode = (ushort)InstructionAt(i).Code,
             GroupLength = 1,

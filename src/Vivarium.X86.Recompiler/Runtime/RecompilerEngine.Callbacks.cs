@@ -6,14 +6,14 @@ namespace Vivarium.X86;
 internal sealed unsafe partial class RecompilerEngine
 {
     [UnmanagedCallersOnly]
-    private static int OnInterpret(CpuState* state, int record)
+    private static int OnInterpret(CpuState* state, int record, ulong pageOffset)
     {
         var fields = (EngineFields*)((byte*)state - VcpuMemory.EngineFieldsBytes);
         var engine = (RecompilerEngine)GCHandle.FromIntPtr(fields->EngineHandle).Target!;
 #pragma warning disable CA1031 // Whatever it is, it may not reach emitted code.
         try
         {
-            return engine.Interpret(engine._cache.Record(record));
+            return engine.Interpret(engine._cache.Record(record), pageOffset);
         }
         catch (Exception exception)
         {
@@ -24,8 +24,11 @@ internal sealed unsafe partial class RecompilerEngine
     }
 
     /// <summary>Executes the record's instruction, and those of its group, with the interpreter's handlers. 0 if emitted code goes on.</summary>
-    private int Interpret(OpRecord* record)
+    private int Interpret(OpRecord* record, ulong pageOffset)
     {
+        // A lookup leaves an offset below the page's size if the page was there and only the span too long.
+        var crosses = pageOffset < 4096 && (record->Properties & OpRecordFlags.ChecksGroup) != 0 && ++record->Crossings == MaxCrossings;
+        var block = record->Block;
         FlagImage.Load(_state, _fields, record->Flags);
         if (record->X87.IsPending)
         {
@@ -72,6 +75,11 @@ internal sealed unsafe partial class RecompilerEngine
             FlagImage.Store(_state, _fields);
         }
 
+        if (crosses)
+        {
+            Ungroup(block);
+        }
+
         _state->InterruptShadow = leaves ? InterruptShadow.None : _state->InterruptShadow;
 
         // Emitted code counts on addresses that were looked up before; what an instruction did, or others meanwhile, may forbid to go on in the same code.
@@ -80,6 +88,12 @@ internal sealed unsafe partial class RecompilerEngine
             _state->Rip = _core.NextInstructionPointer(&record->Op);
             _fields->Counter -= record->IndexInBlock + 1;
             return ExitCode.Interpreted;
+        }
+
+        if (_core.HasEvents)
+        {
+            // Once more by this thread: what Interrupt did may have got lost, and many interpreted instructions take long.
+            _fields->Counter |= long.MinValue;
         }
 
         return 0;
@@ -96,4 +110,32 @@ internal sealed unsafe partial class RecompilerEngine
         && (_state->NmiPending == 0 || _state->NmiMasked != 0)
         && ((_state->FlagSystem & Rflags.If) == 0 || _core.LocalApic is not { HasPendingInterrupt: true })
         && _core.FetchContexts.Of((_finder.Mode & DecodeMode.User) != 0) == _finder.Context >> 16;
+
+    /// <summary>Translates a block again with a check for each access.</summary>
+    private void Ungroup(int number)
+    {
+        _core.Revocation?.Leave();
+        lock (_cache.Gate)
+        {
+            _core.Revocation?.Enter();
+            if (_cache.Generation != _generation || !_cache.HasRoom)
+            {
+                return;
+            }
+
+            var block = _cache.BlockAt(number);
+            if (_cache.Find(block.Key) != block || block.Key.Mode != _mode)
+            {
+                return;
+            }
+
+            _cache.Ungroup(block);
+            if (Translate(block.Key) is { } successor)
+            {
+                _core.BeginExclusive();
+                _cache.Redirect(block, successor);
+                _core.EndExclusive();
+            }
+        }
+    }
 }

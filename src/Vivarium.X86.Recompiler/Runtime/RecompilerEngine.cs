@@ -12,6 +12,9 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     /// <summary>Instructions after which emitted code comes back at the latest to look at events.</summary>
     private const long SliceInstructions = 1 << 16;
 
+    /// <summary>Spans that crossed a page after which a block does without them.</summary>
+    private const int MaxCrossings = 64;
+
     private readonly CodeCache _cache;
     private readonly CpuCore _core;
     private readonly CpuState* _state;
@@ -42,7 +45,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         new Span<JumpCacheEntry>(_jumps, JumpCacheEntry.Count).Clear();
         _handle = GCHandle.Alloc(this, GCHandleType.Weak);
         _fields->EngineHandle = GCHandle.ToIntPtr(_handle);
-        _fields->Interpret = (nint)(delegate* unmanaged<CpuState*, int, int>)&OnInterpret;
+        _fields->Interpret = (nint)(delegate* unmanaged<CpuState*, int, ulong, int>)&OnInterpret;
         _fields->HostMxcsr = HostMxcsr;
         var image = new Span<byte>((byte*)_state + X87Image.Offset, X87Image.SizeBytes);
         image.Clear();

@@ -157,11 +157,13 @@ internal sealed unsafe partial class Thunks
         _a.Alu(8, 5, Rsp, room);
         if (OperatingSystem.IsWindows())
         {
+            _a.Move(8, R8, Rsi);
             _a.Move(4, Rdx, Rdi);
             _a.Move(8, Rcx, State);
         }
         else
         {
+            _a.Move(8, Rdx, Rsi);
             _a.Move(4, Rsi, Rdi);
             _a.Move(8, Rdi, State);
         }

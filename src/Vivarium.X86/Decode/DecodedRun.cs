@@ -72,8 +72,8 @@ internal sealed unsafe class DecodedRun : IDisposable
     public void Set(ulong gpa, int count, ReadOnlySpan<byte> code, ulong secondPageGpa = NoPage)
     {
         Gpa = gpa;
-        SecondPageGpa = secondPageGpa;
         RoundLength = 0;
+        SecondPageGpa = secondPageGpa;
         Count = count;
         EndOffset = (int)(gpa & 0xFFF) + code.Length;
         code.CopyTo(_code);

@@ -12,7 +12,7 @@ internal unsafe interface IStringStep
     static abstract bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged;
 
-    /// <summary>Executes as many of <paramref name="count"/> elements at once as it safely can; returns how many, or 0.</summary>
+    /// <summary>Executes as many of <paramref name="count"/> elements at once as lie in one page and cannot fault; returns how many, or 0.</summary>
     static abstract ulong Bulk<T>(CpuCore c, DecodedOp* op, ulong count)
         where T : unmanaged;
 }
@@ -22,44 +22,50 @@ internal static unsafe class StringLoop<TStep, T>
     where TStep : struct, IStringStep
     where T : unmanaged
 {
-    /// <summary>Elements or bulk pieces after which events are looked at.</summary>
-    private const int MaxSteps = 4096;
+    /// <summary>Cost after which events are looked at: 32 KiB in bulk, or 256 elements one by one, each of which may be a device's.</summary>
+    private const int MaxCost = 512;
+    private const int StepCost = 2;
+    private const int BytesPerCost = 64;
 
     public static bool Once(CpuCore c, DecodedOp* op) => TStep.Step<T>(c, op);
 
     public static bool Repeat(CpuCore c, DecodedOp* op)
     {
         var s = c.State;
-        for (var steps = 0; ; steps++)
+        var count = StringRegisters.Get(s, StringRegisters.Rcx, op);
+        var cost = 0;
+        while (count != 0)
         {
-            var count = StringRegisters.Get(s, StringRegisters.Rcx, op);
-            if (count == 0)
+            var trap = (s->FlagSystem & Rflags.Tf) != 0;
+            if (cost != 0 && (cost >= MaxCost || c.HasEvents || s->PendingDebug != 0 || trap))
             {
-                return true;
+                return c.Restart(cost);
             }
 
-            if (steps != 0 && (steps >= MaxSteps || c.HasEvents || s->PendingDebug != 0 || (s->FlagSystem & Rflags.Tf) != 0))
+            var done = trap ? 0 : TStep.Bulk<T>(c, op, count);
+            if (done != 0)
             {
-                return c.Restart(steps);
+                cost += 1 + (int)(done * (ulong)sizeof(T) / BytesPerCost);
             }
-
-            var done = (s->FlagSystem & (Rflags.Df | Rflags.Tf)) == 0 ? TStep.Bulk<T>(c, op, count) : 0;
-            if (done == 0)
+            else if (TStep.Step<T>(c, op))
             {
-                if (!TStep.Step<T>(c, op))
-                {
-                    return false;
-                }
-
                 done = 1;
+                cost += StepCost;
+            }
+            else
+            {
+                return false;
             }
 
-            StringRegisters.Set(s, StringRegisters.Rcx, op, count - done);
+            count -= done;
+            StringRegisters.Set(s, StringRegisters.Rcx, op, count);
             if (TStep.Compares && LazyFlags.Zero(s) != ((op->Flags & OpFlags.Rep) != 0))
             {
                 return true;
             }
         }
+
+        return true;
     }
 }
 
@@ -115,10 +121,20 @@ internal static unsafe class StringRegisters
         return true;
     }
 
-    /// <summary>How many of <paramref name="count"/> upward elements fit before the page and the address size end.</summary>
+    /// <summary>How many of <paramref name="count"/> elements lie within the page of the first and before the address size ends, in the direction of DF.</summary>
     public static ulong FitPage(CpuState* s, int register, DecodedOp* op, ulong linear, ulong count, int sizeBytes)
     {
-        var bytes = Math.Min(4096 - (linear & 0xFFF), (ulong.MaxValue >> op->AddressShift) - Get(s, register, op));
-        return Math.Min(count, bytes / (ulong)sizeBytes);
+        var offset = Get(s, register, op);
+        var inPage = linear & 0xFFF;
+        if ((s->FlagSystem & Rflags.Df) == 0)
+        {
+            return Math.Min(count, Math.Min(4096 - inPage, (ulong.MaxValue >> op->AddressShift) - offset) / (ulong)sizeBytes);
+        }
+
+        return inPage + (ulong)sizeBytes > 4096 ? 0 : Math.Min(count, 1 + (Math.Min(inPage, offset) / (ulong)sizeBytes));
     }
+
+    /// <summary>From the first of a row of elements to the lowest: nothing upwards.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Below(CpuState* s, int bytes, int sizeBytes) => (s->FlagSystem & Rflags.Df) == 0 ? 0 : (ulong)(bytes - sizeBytes);
 }

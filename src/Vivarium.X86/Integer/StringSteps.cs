@@ -40,16 +40,14 @@ internal readonly unsafe struct MovsStep : IStringStep
             return 0;
         }
 
-        var from = c.CachedRead(source, bytes);
-        var to = c.CachedWrite(destination, bytes);
-
-        // A destination that starts inside the source repeats a pattern, element by element.
-        if (from == null || to == null || (to > from && to < from + bytes))
+        var below = StringRegisters.Below(s, bytes, sizeof(T));
+        var from = c.CachedRead(source - below, bytes);
+        var to = c.CachedWrite(destination - below, bytes);
+        if (from == null || to == null || !StringBulk.TryCopy(from, to, bytes, sizeof(T), isDown: (s->FlagSystem & Rflags.Df) != 0))
         {
             return 0;
         }
 
-        Buffer.MemoryCopy(from, to, bytes, bytes);
         StringRegisters.Advance(s, StringRegisters.Rsi, op, bytes);
         StringRegisters.Advance(s, StringRegisters.Rdi, op, bytes);
         return count;
@@ -84,7 +82,7 @@ internal readonly unsafe struct StosStep : IStringStep
 
         count = StringRegisters.FitPage(c.State, StringRegisters.Rdi, op, destination, count, sizeof(T));
         var bytes = (int)count * sizeof(T);
-        var to = count < 2 ? null : c.CachedWrite(destination, bytes);
+        var to = count < 2 ? null : c.CachedWrite(destination - StringRegisters.Below(c.State, bytes, sizeof(T)), bytes);
         if (to == null)
         {
             return 0;
@@ -116,7 +114,27 @@ internal readonly unsafe struct LodsStep : IStringStep
     }
 
     public static ulong Bulk<T>(CpuCore c, DecodedOp* op, ulong count)
-        where T : unmanaged => 0;
+        where T : unmanaged
+    {
+        if ((op->Flags & OpFlags.CheckSegment) != 0 || !StringRegisters.TrySource(c, op, sizeof(T), out var source))
+        {
+            return 0;
+        }
+
+        count = StringRegisters.FitPage(c.State, StringRegisters.Rsi, op, source, count, sizeof(T));
+        var bytes = (int)count * sizeof(T);
+        var below = StringRegisters.Below(c.State, bytes, sizeof(T));
+        var from = count < 2 ? null : c.CachedRead(source - below, bytes);
+        if (from == null)
+        {
+            return 0;
+        }
+
+        // Only the last element is seen.
+        Width<T>.Set(c.State, 0, Width<T>.Read(below != 0 ? from : from + bytes - sizeof(T)));
+        StringRegisters.Advance(c.State, StringRegisters.Rsi, op, bytes);
+        return count;
+    }
 }
 
 /// <summary>CMPS.</summary>
@@ -142,7 +160,38 @@ internal readonly unsafe struct CmpsStep : IStringStep
     }
 
     public static ulong Bulk<T>(CpuCore c, DecodedOp* op, ulong count)
-        where T : unmanaged => 0;
+        where T : unmanaged
+    {
+        // REPNE CMPS and the way down are too rare to be worth it.
+        var s = c.State;
+        if ((op->Flags & (OpFlags.CheckSegment | OpFlags.Rep)) != OpFlags.Rep
+            || (s->FlagSystem & Rflags.Df) != 0
+            || !StringRegisters.TrySource(c, op, sizeof(T), out var source)
+            || !StringRegisters.TryDestination(c, op, sizeof(T), PageAccess.Read, out var destination))
+        {
+            return 0;
+        }
+
+        count = StringRegisters.FitPage(s, StringRegisters.Rsi, op, source, count, sizeof(T));
+        count = StringRegisters.FitPage(s, StringRegisters.Rdi, op, destination, count, sizeof(T));
+        var bytes = (int)count * sizeof(T);
+        var first = count < 2 ? null : c.CachedRead(source, bytes);
+        var second = count < 2 ? null : c.CachedRead(destination, bytes);
+        if (first == null || second == null)
+        {
+            return 0;
+        }
+
+        var equal = new ReadOnlySpan<T>(first, (int)count).CommonPrefixLength(new ReadOnlySpan<T>(second, (int)count));
+        count = Math.Min(count, (ulong)equal + 1);
+        bytes = (int)count * sizeof(T);
+        var a = Width<T>.Read(first + bytes - sizeof(T));
+        var b = Width<T>.Read(second + bytes - sizeof(T));
+        LazyFlags.SetSub<T>(s, a, b, a - b);
+        StringRegisters.Advance(s, StringRegisters.Rsi, op, bytes);
+        StringRegisters.Advance(s, StringRegisters.Rdi, op, bytes);
+        return count;
+    }
 }
 
 /// <summary>SCAS.</summary>
@@ -166,7 +215,33 @@ internal readonly unsafe struct ScasStep : IStringStep
     }
 
     public static ulong Bulk<T>(CpuCore c, DecodedOp* op, ulong count)
-        where T : unmanaged => 0;
+        where T : unmanaged
+    {
+        var s = c.State;
+        if ((op->Flags & OpFlags.CheckSegment) != 0
+            || (s->FlagSystem & Rflags.Df) != 0
+            || !StringRegisters.TryDestination(c, op, sizeof(T), PageAccess.Read, out var destination))
+        {
+            return 0;
+        }
+
+        count = StringRegisters.FitPage(s, StringRegisters.Rdi, op, destination, count, sizeof(T));
+        var bytes = (int)count * sizeof(T);
+        var at = count < 2 ? null : c.CachedRead(destination, bytes);
+        if (at == null)
+        {
+            return 0;
+        }
+
+        var a = Width<T>.Get(s, 0);
+        var found = StringBulk.IndexOf<T>(at, (int)count, a, isEqual: (op->Flags & OpFlags.Rep) == 0);
+        count = found < 0 ? count : (ulong)found + 1;
+        bytes = (int)count * sizeof(T);
+        var b = Width<T>.Read(at + bytes - sizeof(T));
+        LazyFlags.SetSub<T>(s, a, b, a - b);
+        StringRegisters.Advance(s, StringRegisters.Rdi, op, bytes);
+        return count;
+    }
 }
 
 /// <summary>INS: the port is in DX.</summary>

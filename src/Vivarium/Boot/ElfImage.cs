@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Vivarium.X86;
 
 namespace Vivarium;
 
@@ -75,6 +76,14 @@ internal sealed class ElfImage
         return end > 0 ? end : throw new GuestImageException($"The {what} has nothing to load.");
     }
 
+    /// <summary>What is loaded, at its linear addresses if the entry is one of those, else at its physical ones.</summary>
+    public IReadOnlyList<GuestCode> Code()
+    {
+        var loaded = _segments.Where(segment => segment.Type == SegmentLoad && segment.FileBytes > 0).ToList();
+        var isLinear = loaded.Any(segment => Entry - segment.Linear < segment.FileBytes);
+        return [.. loaded.Select(segment => new GuestCode(isLinear ? segment.Linear : segment.Gpa, Slice(segment.Offset, segment.FileBytes)))];
+    }
+
     /// <summary>The content of the first note of this owner and type; null if there is none.</summary>
     public ReadOnlyMemory<byte>? FindNote(ReadOnlySpan<byte> owner, uint type)
     {
@@ -113,12 +122,14 @@ internal sealed class ElfImage
         ? new Segment(
             BinaryPrimitives.ReadUInt32LittleEndian(header),
             BinaryPrimitives.ReadUInt64LittleEndian(header[8..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(header[16..]),
             BinaryPrimitives.ReadUInt64LittleEndian(header[24..]),
             BinaryPrimitives.ReadUInt64LittleEndian(header[32..]),
             BinaryPrimitives.ReadUInt64LittleEndian(header[40..]))
         : new Segment(
             BinaryPrimitives.ReadUInt32LittleEndian(header),
             BinaryPrimitives.ReadUInt32LittleEndian(header[4..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(header[8..]),
             BinaryPrimitives.ReadUInt32LittleEndian(header[12..]),
             BinaryPrimitives.ReadUInt32LittleEndian(header[16..]),
             BinaryPrimitives.ReadUInt32LittleEndian(header[20..]));
@@ -126,5 +137,5 @@ internal sealed class ElfImage
     private ReadOnlyMemory<byte> Slice(ulong offset, ulong sizeBytes) =>
         offset <= (ulong)_file.Length && sizeBytes <= (ulong)_file.Length - offset ? _file.Slice((int)offset, (int)sizeBytes) : throw CutOff();
 
-    private readonly record struct Segment(uint Type, ulong Offset, ulong Gpa, ulong FileBytes, ulong MemoryBytes);
+    private readonly record struct Segment(uint Type, ulong Offset, ulong Linear, ulong Gpa, ulong FileBytes, ulong MemoryBytes);
 }

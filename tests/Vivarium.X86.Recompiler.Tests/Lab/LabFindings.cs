@@ -23,6 +23,11 @@ public sealed class LabFindings
     [InlineData("DFE9")]
     public void CompareToFlags(string code) => LabRegression.Check(LabMode.User64, 0x0, code, "rsp=5f0df8 flags=8d7 fx=7f030002ff");
 
+    /// <summary>A result that passes through the register of the group's host address.</summary>
+    [Fact]
+    public void ResultInTheAddressOfAGroup() => LabRegression.Check(
+        LabMode.Kernel64, 0x0, "674C0FAC490046C4E230F35900480FA47900FF", "rcx=504540 rsp=5f0fee flags=2 ist=1");
+
     /// <summary>BLSMSK to a register that passes through a temporary, between accesses that are looked up once.</summary>
     [Fact]
     public void ResultInPlaceOfAHeldAddress() => LabRegression.Check(LabMode.Kernel64, 0x0, "E800000000C4E228F354240050", "rsp=5f10a0 flags=2 ist=1");
@@ -34,9 +39,4 @@ public sealed class LabFindings
         0x0,
         "490FAE460041BBE01750006741D8530066410F2F4B006741D96B00",
         "rsp=5f0da8 r14=500f10 flags=2 ist=1");
-
-    /// <summary>A result that passes through the register of the group's host address.</summary>
-    [Fact]
-    public void ResultInTheAddressOfAGroup() => LabRegression.Check(
-        LabMode.Kernel64, 0x0, "674C0FAC490046C4E230F35900480FA47900FF", "rcx=504540 rsp=5f0fee flags=2 ist=1");
 }
