@@ -53,7 +53,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.Pop or LoweringKind.Return:
                 _groups.Access(i, StackOperand(0), WordSize, writes: false);
                 break;
-            case LoweringKind.Interpret:
+            case LoweringKind.Interpret or LoweringKind.SwapGs:
                 _groups.Break();
                 break;
         }

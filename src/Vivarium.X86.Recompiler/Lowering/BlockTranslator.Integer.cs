@@ -9,6 +9,7 @@ internal sealed unsafe partial class BlockTranslator
 {
     private const int DirectionBit = (int)Rflags.Df;
     private static readonly int s_flagSystem = (int)Marshal.OffsetOf<CpuState>(nameof(CpuState.FlagSystem));
+    private static readonly int s_kernelGs = (int)Marshal.OffsetOf<CpuState>(nameof(CpuState.KernelGsBase));
     private const int OverflowShift = 11;
     private static readonly int s_privilege = (int)Marshal.OffsetOf<CpuState>(nameof(CpuState.Cpl));
 
@@ -76,6 +77,19 @@ internal sealed unsafe partial class BlockTranslator
         _a.Alu(4, 7, HostOperand.State(s_privilege), 0);
         AddSlowPath(i, flags, _a.JumpIf(5), null);
         _a.Alu(4, 4, HostOperand.State(s_flagSystem), ~(int)Rflags.If);
+    }
+
+    /// <summary>SWAPGS at CPL 0.</summary>
+    private void SwapGs(int i)
+    {
+        var flags = TakeFlags(i);
+        _a.Alu(4, 7, HostOperand.State(s_privilege), 0);
+        AddSlowPath(i, flags, _a.JumpIf(5), null);
+        var gs = HostOperand.State(RegisterOffset.SegmentBase((int)X86Segment.Gs));
+        _a.Load(8, Address, gs);
+        _a.Load(8, Data, HostOperand.State(s_kernelGs));
+        _a.Store(8, gs, Data);
+        _a.Store(8, HostOperand.State(s_kernelGs), Address);
     }
 
     /// <summary>PUSHFQ: the image gives the arithmetic flags, VM and RF are pushed clear.</summary>

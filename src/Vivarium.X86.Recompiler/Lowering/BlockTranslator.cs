@@ -145,6 +145,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame when StackSizeOf(instruction) != WordSize => LoweringKind.Interpret,
             LoweringKind.Pop when op->HasMemory => LoweringKind.Interpret,
+            LoweringKind.SwapGs when !Is64 => LoweringKind.Interpret,
             LoweringKind.Reencode when instruction.Code == Code.Bswap_r16 => LoweringKind.Interpret,
             LoweringKind.LoadAddress when instruction.Op0Register.GetSize() == 2 => LoweringKind.Interpret,
             _ => kind,
@@ -198,6 +199,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.DirectionFlag: DirectionFlag(i); return true;
             case LoweringKind.ClearInterrupts: ClearInterrupts(i); return true;
             case LoweringKind.PushFlags: PushFlags(i); return true;
+            case LoweringKind.SwapGs: SwapGs(i); return true;
             case LoweringKind.ConditionalJump: ConditionalJump(i); return true;
             case LoweringKind.Jump: Jump(i); return false;
             case LoweringKind.Call: Call(i); return false;

@@ -42,6 +42,7 @@ internal enum LoweringKind : byte
     DirectionFlag,
     ClearInterrupts,
     PushFlags,
+    SwapGs,
     ConditionalJump,
     Jump,
     Call,

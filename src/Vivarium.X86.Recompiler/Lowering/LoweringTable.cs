@@ -39,6 +39,7 @@ internal static class LoweringTable
         Set(kinds, LoweringKind.Nothing, [Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta]);
         Set(kinds, LoweringKind.Divide, [Mnemonic.Div, Mnemonic.Idiv]);
         Set(kinds, LoweringKind.DirectionFlag, [Mnemonic.Cld, Mnemonic.Std]);
+        kinds[(int)Mnemonic.Swapgs] = LoweringKind.SwapGs;
         kinds[(int)Mnemonic.Cli] = LoweringKind.ClearInterrupts;
         kinds[(int)Mnemonic.Pushfq] = LoweringKind.PushFlags;
         kinds[(int)Mnemonic.Lea] = LoweringKind.LoadAddress;

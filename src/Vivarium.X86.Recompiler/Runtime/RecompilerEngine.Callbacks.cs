@@ -80,8 +80,6 @@ internal sealed unsafe partial class RecompilerEngine
             Ungroup(block);
         }
 
-        _state->InterruptShadow = leaves ? InterruptShadow.None : _state->InterruptShadow;
-
         // Emitted code counts on addresses that were looked up before; what an instruction did, or others meanwhile, may forbid to go on in the same code.
         if (leavesAfter || _cache.Generation != _generation || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
         {
@@ -99,17 +97,26 @@ internal sealed unsafe partial class RecompilerEngine
         return 0;
     }
 
-    /// <summary>Whether an instruction that may change anything left all as emitted code and the processor's loop expect it between two blocks.</summary>
-    private bool CanStay(DecodedOp* op) =>
-        _state->Rip == _core.NextInstructionPointer(op)
-        && _state->Activity == ActivityState.Active
-        && (_state->FlagSystem & (Rflags.Tf | Rflags.Rf)) == 0
-        && _state->PendingDebug == 0
-        && !_core.HasEvents
-        && !_core.HasBreakpoints
-        && (_state->NmiPending == 0 || _state->NmiMasked != 0)
-        && ((_state->FlagSystem & Rflags.If) == 0 || _core.LocalApic is not { HasPendingInterrupt: true })
-        && _core.FetchContexts.Of((_finder.Mode & DecodeMode.User) != 0) == _finder.Context >> 16;
+    /// <summary>Whether an instruction that may change anything left all as emitted code expects it between two blocks.</summary>
+    private bool CanStay(DecodedOp* op)
+    {
+        if (_state->Rip != _core.NextInstructionPointer(op)
+            || _core.FetchContexts.Of((_finder.Mode & DecodeMode.User) != 0) != _finder.Context >> 16)
+        {
+            return false;
+        }
+
+        // What a shadow of one instruction holds back is held back until that block ends.
+        var shadow = _state->InterruptShadow;
+        _state->InterruptShadow = InterruptShadow.None;
+        if (IsOrdinary())
+        {
+            return true;
+        }
+
+        _state->InterruptShadow = shadow;
+        return false;
+    }
 
     /// <summary>Translates a block again with a check for each access.</summary>
     private void Ungroup(int number)

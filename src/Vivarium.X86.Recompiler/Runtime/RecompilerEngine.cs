@@ -78,15 +78,11 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             _finder.NewContext();
         }
 
-        _finder.Refresh();
-        _mode = CurrentMode();
-        if (!IsTranslatable(_mode))
+        if (!TryEnterMode())
         {
             return _interpreter.Execute(budget);
         }
 
-        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
-        FlagImage.Store(_state, _fields);
         var left = budget;
         var edge = -1;
         while (true)
@@ -101,7 +97,13 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             var exit = Enter(code, ref left);
             if (exit == ExitCode.Interpreted)
             {
-                return left;
+                if (left <= 0 || !IsOrdinary() || !TryEnterMode())
+                {
+                    return left;
+                }
+
+                edge = -1;
+                continue;
             }
 
             edge = exit - ExitCode.FirstEdge;
@@ -112,6 +114,35 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             }
         }
     }
+
+    /// <summary>Takes over from the interpreter's view of the state; false where code is interpreted.</summary>
+    private bool TryEnterMode()
+    {
+        _finder.Refresh();
+        _mode = CurrentMode();
+        if (!IsTranslatable(_mode))
+        {
+            return false;
+        }
+
+        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+        FlagImage.Store(_state, _fields);
+        return true;
+    }
+
+    /// <summary>Whether nothing waits for the processor's loop to look at it before the next instruction.</summary>
+    private bool IsOrdinary() =>
+        _core.Pending == PendingKind.None
+        && _state->Activity == ActivityState.Active
+        && _state->InterruptShadow == InterruptShadow.None
+        && (_state->FlagSystem & (Rflags.Tf | Rflags.Rf)) == 0
+        && _state->PendingDebug == 0
+        && _core.PauseCount == 0
+        && _cache.Generation == _generation
+        && !_core.HasEvents
+        && !_core.HasBreakpoints
+        && (_state->NmiPending == 0 || _state->NmiMasked != 0)
+        && ((_state->FlagSystem & Rflags.If) == 0 || _core.LocalApic is not { HasPendingInterrupt: true });
 
     /// <inheritdoc/>
     public void InvalidateCode(ulong pageGpa)
@@ -200,8 +231,8 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         var slice = Math.Min(left, SliceInstructions);
         _state->RipPage = _state->Rip & ~0xFFFUL;
 
-        // A full fence: an event posted before it is seen here, one posted after it changes the counter.
-        Interlocked.Exchange(ref _fields->Counter, slice);
+        // An event posted between this store and the test may set the sign too early and be missed: the slice is short.
+        Volatile.Write(ref _fields->Counter, slice);
         if (_core.HasEvents)
         {
             return ExitCode.Lookup;
