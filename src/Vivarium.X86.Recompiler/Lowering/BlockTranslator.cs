@@ -93,6 +93,11 @@ internal sealed unsafe partial class BlockTranslator
             return IsNearBranch(instruction, op) ? kind : LoweringKind.Interpret;
         }
 
+        if (kind is LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.AlignedVector or LoweringKind.Vector or LoweringKind.Copy && !_traits.Of(instruction).IsOnHost)
+        {
+            return LoweringKind.Interpret;
+        }
+
         if (kind is LoweringKind.AlignedVector or LoweringKind.Vector && (_mode & TranslationMode.Vectors) == 0)
         {
             return LoweringKind.Interpret;
