@@ -14,6 +14,7 @@ internal sealed class InstructionTraits
     {
         var info = factory.GetInfo(WithDistinctRegisters(instruction), InstructionInfoOptions.NoMemoryUsage | InstructionInfoOptions.NoRegisterUsage);
         var encoding = instruction.OpCode;
+        IsOnHost = Array.TrueForAll(instruction.CpuidFeatures, CodeHost.Has);
         HasRepeatPrefix = encoding.MandatoryPrefix is MandatoryPrefix.PF2 or MandatoryPrefix.PF3;
         IgnoresWide32 = encoding.IsWIG32;
         for (var i = 0; i < encoding.OpCount; i++)
@@ -24,6 +25,9 @@ internal sealed class InstructionTraits
             _writes[i] = access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite;
         }
     }
+
+    /// <summary>Whether the host's processor executes it.</summary>
+    public bool IsOnHost { get; }
 
     /// <summary>F2 or F3 is part of the opcode; elsewhere the processor ignores it.</summary>
     public bool HasRepeatPrefix { get; }

@@ -6,56 +6,43 @@ namespace Vivarium.X86;
 /// <summary>What the host's processor has that emitted code may use.</summary>
 internal static class CodeHost
 {
-    private static readonly bool[] s_missing = FindMissing();
+    private const int ExtendedLeaves = int.MinValue;
 
     /// <summary>AVX and AVX2, and a system that keeps their registers.</summary>
     public static bool HasAvx => Avx2.IsSupported;
 
     public static bool HasBmi2 => Bmi2.IsSupported;
 
-    /// <summary>Whether the host executes an instruction of the allow-list.</summary>
-    public static bool Runs(in Instruction instruction)
+    /// <summary>Whether the host executes the instructions of a group. Any x64 host does those up to SSE2.</summary>
+    public static bool Has(CpuidFeature feature) => feature switch
     {
-        foreach (var feature in instruction.CpuidFeatures)
-        {
-            if (s_missing[(int)feature])
-            {
-                return false;
-            }
-        }
+        CpuidFeature.INTEL8086 or CpuidFeature.INTEL186 or CpuidFeature.INTEL286 or CpuidFeature.INTEL386 or CpuidFeature.INTEL486 or CpuidFeature.X64
+            or CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387 or CpuidFeature.CMOV or CpuidFeature.CX8 or CpuidFeature.MMX or CpuidFeature.FXSR
+            or CpuidFeature.SSE or CpuidFeature.SSE2 => true,
+        CpuidFeature.SSE3 => Ecx(1, 0),
+        CpuidFeature.PCLMULQDQ => Ecx(1, 1),
+        CpuidFeature.SSSE3 => Ecx(1, 9),
+        CpuidFeature.FMA => HasAvx && Ecx(1, 12),
+        CpuidFeature.CMPXCHG16B => Ecx(1, 13),
+        CpuidFeature.SSE4_1 => Ecx(1, 19),
+        CpuidFeature.SSE4_2 => Ecx(1, 20),
+        CpuidFeature.MOVBE => Ecx(1, 22),
+        CpuidFeature.POPCNT => Ecx(1, 23),
+        CpuidFeature.AES => Ecx(1, 25),
+        CpuidFeature.F16C => HasAvx && Ecx(1, 29),
+        CpuidFeature.AVX or CpuidFeature.AVX2 => HasAvx,
+        CpuidFeature.BMI1 => HasAvx && Ebx(7, 3),
+        CpuidFeature.BMI2 => HasAvx && Ebx(7, 8),
+        CpuidFeature.ADX => Ebx(7, 19),
+        CpuidFeature.SHA => Ebx(7, 29),
+        CpuidFeature.LZCNT => Ecx(ExtendedLeaves + 1, 5),
+        _ => false,
+    };
 
-        return true;
-    }
+    /// <summary>A bit of CPUID; false if the host has no such leaf.</summary>
+    private static bool Ebx(int leaf, int bit) => HasLeaf(leaf) && (X86Base.CpuId(leaf, 0).Ebx >> bit & 1) != 0;
 
-    /// <summary>Features are absent only if they are named here: x64 processors have the others of the allow-list.</summary>
-    private static bool[] FindMissing()
-    {
-        var (_, _, basicC, _) = X86Base.CpuId(1, 0);
-        var (highest, _, _, _) = X86Base.CpuId(0, 0);
-        var extendedB = highest >= 7 ? X86Base.CpuId(7, 0).Ebx : 0;
-        var lzcnt = X86Base.CpuId(unchecked((int)0x80000001), 0).Ecx;
-        var missing = new bool[Enum.GetValues<CpuidFeature>().Length];
-        Look(CpuidFeature.SSE3, basicC, 0);
-        Look(CpuidFeature.PCLMULQDQ, basicC, 1);
-        Look(CpuidFeature.SSSE3, basicC, 9);
-        Look(CpuidFeature.FMA, basicC, 12);
-        Look(CpuidFeature.SSE4_1, basicC, 19);
-        Look(CpuidFeature.SSE4_2, basicC, 20);
-        Look(CpuidFeature.MOVBE, basicC, 22);
-        Look(CpuidFeature.POPCNT, basicC, 23);
-        Look(CpuidFeature.AES, basicC, 25);
-        Look(CpuidFeature.F16C, basicC, 29);
-        Look(CpuidFeature.BMI1, extendedB, 3);
-        Look(CpuidFeature.BMI2, extendedB, 8);
-        Look(CpuidFeature.ADX, extendedB, 19);
-        Look(CpuidFeature.SHA, extendedB, 29);
-        Look(CpuidFeature.LZCNT, lzcnt, 5);
-        missing[(int)CpuidFeature.AVX] = !HasAvx;
-        missing[(int)CpuidFeature.AVX2] = !HasAvx;
-        missing[(int)CpuidFeature.FMA] |= !HasAvx;
-        missing[(int)CpuidFeature.F16C] |= !HasAvx;
-        return missing;
+    private static bool Ecx(int leaf, int bit) => HasLeaf(leaf) && (X86Base.CpuId(leaf, 0).Ecx >> bit & 1) != 0;
 
-        void Look(CpuidFeature feature, int register, int bit) => missing[(int)feature] = (register >> bit & 1) == 0;
-    }
+    private static bool HasLeaf(int leaf) => X86Base.IsSupported && (uint)X86Base.CpuId(leaf & ExtendedLeaves, 0).Eax >= (uint)leaf;
 }

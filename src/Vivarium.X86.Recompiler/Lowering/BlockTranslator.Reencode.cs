@@ -244,7 +244,7 @@ internal sealed unsafe partial class BlockTranslator
         NoteWrites(i);
     }
 
-    /// <summary>The same bytes: all operands are where the guest has them.</summary>
+    /// <summary>The same bytes without prefixes that mean nothing: all operands are where the guest has them.</summary>
     private void Copy(int i)
     {
         if (_flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i))
@@ -253,7 +253,15 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         KeepHeldAddress();
-        _a.Bytes(_run.CodeOf(i));
+        var code = _run.CodeOf(i);
+        var encoding = GuestEncoding.Parse(code, Is64);
+        if (encoding.OperandSize)
+        {
+            _a.Byte(0x66);
+        }
+
+        _a.Rex(encoding.Wide, 0, 0, 0);
+        _a.Bytes(code[GuestEncoding.OpcodeAt(code, Is64)..]);
         NoteFlags(i);
         NoteWrites(i);
     }

@@ -89,7 +89,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);
-        if (kind == LoweringKind.Interpret || !CodeHost.Runs(instruction) || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
+        if (kind == LoweringKind.Interpret || (kind != LoweringKind.Nothing && !_traits.Of(instruction).IsOnHost) || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
         {
             return LoweringKind.Interpret;
         }

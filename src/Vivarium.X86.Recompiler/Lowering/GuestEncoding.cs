@@ -50,6 +50,12 @@ internal ref struct GuestEncoding
         for (; ; at++)
         {
             var b = bytes[at];
+            if (longMode && (b & 0xF0) == 0x40)
+            {
+                rex = b;
+                continue;
+            }
+
             if (b == 0xF0)
             {
                 e.Lock = true;
@@ -66,11 +72,9 @@ internal ref struct GuestEncoding
             {
                 break;
             }
-        }
 
-        if (longMode && (bytes[at] & 0xF0) == 0x40)
-        {
-            rex = bytes[at++];
+            // Only the byte before the opcode is a REX prefix.
+            rex = 0;
         }
 
         e.Wide = (rex & 8) != 0;
@@ -116,6 +120,18 @@ internal ref struct GuestEncoding
 
         e.Immediate = bytes[at..];
         return e;
+    }
+
+    /// <summary>Where the opcode begins, behind all prefixes.</summary>
+    public static int OpcodeAt(ReadOnlySpan<byte> bytes, bool longMode)
+    {
+        var at = 0;
+        while (bytes[at] is 0xF0 or 0x66 or 0xF2 or 0xF3 or 0x67 or 0x2E or 0x36 or 0x3E or 0x26 or 0x64 or 0x65 || (longMode && (bytes[at] & 0xF0) == 0x40))
+        {
+            at++;
+        }
+
+        return at;
     }
 
     private static bool IsPlain0F(byte opcode) => opcode is >= 0xC8 and <= 0xCF;

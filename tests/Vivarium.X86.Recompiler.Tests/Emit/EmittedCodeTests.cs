@@ -1,0 +1,176 @@
+using Iced.Intel;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>Every block that is emitted keeps the rules, and has no address of the machine in it.</summary>
+public sealed class EmittedCodeTests
+{
+    private const int Repetitions = 12;
+
+    [Theory]
+    [InlineData(64)]
+    [InlineData(32)]
+    public void EveryInstructionIsEmittedByTheRules(int bits)
+    {
+        using var block = new EmittedBlock();
+        var failures = new List<string>();
+        var native = new HashSet<Mnemonic>();
+        foreach (var code in (bits == 64 ? InstructionCatalogue.For64 : InstructionCatalogue.For32).Codes)
+        {
+            for (var n = 0; n < Repetitions; n++)
+            {
+                if (Encode(code, bits, (1000 * (int)code) + n) is { } bytes && block.Translate(bytes, bits))
+                {
+                    Check(block, bytes, failures);
+                    Note(block, native);
+                }
+            }
+        }
+
+        Assert.True(failures.Count == 0, string.Join('\n', failures.Take(20)));
+        Assert.True(native.Count > 250, $"Only {native.Count} mnemonics are native.");
+    }
+
+    [Theory]
+    [InlineData(64)]
+    [InlineData(32)]
+    public void GeneratedProgramsAreEmittedByTheRules(int bits)
+    {
+        using var block = new EmittedBlock();
+        var failures = new List<string>();
+        for (var seed = 0; seed < 1500; seed++)
+        {
+            var made = CaseGenerator.Create(seed);
+            if (made.Mode.Bits() == bits && made.Program is { } program && block.Translate(program.Code, bits))
+            {
+                Check(block, program.Code, failures);
+            }
+        }
+
+        Assert.True(failures.Count == 0, string.Join('\n', failures.Take(20)));
+    }
+
+    [Theory]
+    [InlineData(64)]
+    [InlineData(32)]
+    public void RandomBytesAreEmittedByTheRules(int bits)
+    {
+        using var block = new EmittedBlock();
+        var failures = new List<string>();
+        var random = new Random();
+        var bytes = new byte[48];
+        for (var n = 0; n < 30_000; n++)
+        {
+            random.NextBytes(bytes);
+            if ((n & 1) != 0)
+            {
+                // Prefixes before the opcode maps, where the rare encodings are.
+                ReadOnlySpan<byte> prefixes = [0x66, 0xF2, 0xF3, 0xF0, 0x67, 0x2E, 0x48, 0x4F];
+                bytes[0] = prefixes[random.Next(prefixes.Length)];
+                bytes[1] = random.Next(2) == 0 ? prefixes[random.Next(prefixes.Length)] : (byte)0x0F;
+                bytes[2] = 0x0F;
+            }
+
+            if (block.Translate(bytes, bits))
+            {
+                Check(block, bytes, failures);
+            }
+        }
+
+        Assert.True(failures.Count == 0, string.Join('\n', failures.Take(20)));
+    }
+
+    /// <summary>A REX prefix counts only before the opcode, and the last one counts.</summary>
+    [Theory]
+    [InlineData("48660F4F18", "cmovg bx,[rax]")]
+    [InlineData("48670F1122", "movups [edx],xmm4")]
+    [InlineData("48480F546741", "andps xmm4,[rdi+41h]")]
+    [InlineData("4F4F0F53513C", "rcpps xmm10,[r9+3Ch]")]
+    [InlineData("4F2E0F51E1", "sqrtps xmm4,xmm1")]
+    [InlineData("456640035A77", "add bx,[rdx+77h]")]
+    [InlineData("4F480FA57151", "shld [rcx+51h],rsi,cl")]
+    [InlineData("4D9648F5", "xchg r14,rax")]
+    [InlineData("644898", "cdqe")]
+    [InlineData("484898", "cdqe")]
+    [InlineData("486698", "cbw")]
+    [InlineData("2E4105D2040000", "add eax,4D2h")]
+    public void PrefixesThatCountForNothingAreLeftOut(string code, string text)
+    {
+        using var block = new EmittedBlock();
+        Assert.True(block.Translate(Convert.FromHexString(code + "F4"), 64));
+        Assert.Equal(text, block.Guest(0).ToString());
+        Assert.NotEqual(LoweringKind.Interpret, block.Map.Places.First(place => place.Part == CodePart.Instruction).Kind);
+        Assert.Null(EmittedCodeRules.Broken(block));
+    }
+
+    [Fact]
+    public void MachinesShareNothingThatIsInTheCode()
+    {
+        using var first = new EmittedBlock();
+        using var second = new EmittedBlock();
+        for (var seed = 0; seed < 400; seed++)
+        {
+            var made = CaseGenerator.Create(seed);
+            if (made.Program is not { } program || !first.Translate(program.Code, made.Mode.Bits()))
+            {
+                continue;
+            }
+
+            // Something else in between, so that the second has other places and other numbers.
+            second.Translate([0x90, 0x0F, 0xA2, 0x0F, 0xA2, 0x74, 0xF0], 64);
+            second.Translate(program.Code, made.Mode.Bits());
+            Assert.Equal(Convert.ToHexString(Relocated(first)), Convert.ToHexString(Relocated(second)));
+        }
+    }
+
+    private static void Check(EmittedBlock block, ReadOnlySpan<byte> bytes, List<string> failures)
+    {
+        if (EmittedCodeRules.Broken(block) is { } rule)
+        {
+            failures.Add($"{Convert.ToHexString(bytes)}: {rule}");
+        }
+    }
+
+    private static void Note(EmittedBlock block, HashSet<Mnemonic> native)
+    {
+        if (block.Map.Places.First(place => place.Part == CodePart.Instruction) is { Kind: not LoweringKind.Interpret })
+        {
+            native.Add(block.Guest(0).Mnemonic);
+        }
+    }
+
+    private static byte[]? Encode(Code code, int bits, int seed)
+    {
+        var random = new Random(seed);
+        var values = new EdgeValues(random, bits);
+        var memory = new MemoryOperandBuilder(random, bits, values, bits == 64 ? 15 : 3, _ => { });
+        var info = code.ToOpCode();
+        if (Enumerable.Range(0, info.OpCount).Any(k => !OperandBuilder.CanBuild(info.GetOpKind(k))))
+        {
+            return null;
+        }
+
+        var instruction = new OperandBuilder(random, bits, values, memory.WithMemory).Build(code);
+        return LabAssembler.TryAssemble(bits, EmittedBlock.Gpa, [new LabStep(instruction)]);
+    }
+
+    /// <summary>The code without what differs by place: distances to thunks, numbers of records and edges.</summary>
+    private static unsafe byte[] Relocated(EmittedBlock block)
+    {
+        var code = (byte[])block.Code.Clone();
+        for (var i = 0; i < block.Host.Count; i++)
+        {
+            var host = block.Host[i];
+            var end = (int)(host.NextIP - block.Start);
+            var isOutside = host.Op0Kind == OpKind.NearBranch64 && (host.NearBranchTarget < block.Start || host.NearBranchTarget >= block.Start + (ulong)code.Length);
+            var isNumber = host.Code == Code.Mov_r32_imm32 && host.Op0Register is Register.EDI or Register.ESI
+                && i + 1 < block.Host.Count && block.Host[i + 1].Mnemonic is Mnemonic.Call or Mnemonic.Jmp;
+            if (isOutside || isNumber)
+            {
+                code.AsSpan(end - 4, 4).Clear();
+            }
+        }
+
+        return code;
+    }
+}
