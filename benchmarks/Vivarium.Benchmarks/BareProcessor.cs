@@ -22,7 +22,7 @@ internal sealed class BareProcessor : IDisposable
 
     private readonly GuestMemory _memory = new();
 
-    public BareProcessor(Action<Assembler> emit, IPortIo? ports = null, IMmioPort? mmio = null)
+    public BareProcessor(Action<Assembler> emit, IPortIo? ports = null, IMmioPort? mmio = null, ExecutionEngineProvider? engine = null)
     {
         _memory.AddRam(0, RamBytes);
         WritePageTables();
@@ -31,7 +31,7 @@ internal sealed class BareProcessor : IDisposable
         using var stream = new MemoryStream();
         code.Assemble(new StreamCodeWriter(stream), CodeGpa);
         _memory.TryWrite(CodeGpa, stream.ToArray());
-        Cpu = new X86Cpu(new X86CpuOptions { Memory = _memory, PortIo = ports, MmioPort = mmio });
+        Cpu = new X86Cpu(new X86CpuOptions { Memory = _memory, PortIo = ports, MmioPort = mmio, Engine = engine });
         Cpu[X86Register.Cr4] = 1 << 5;
         Cpu[X86Register.Cr3] = TablesGpa;
         Cpu[X86Register.Efer] = 0x500;
