@@ -11,6 +11,9 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Code of a block never needs more; asked for before a translation.</summary>
     public const int MaxBlockBytes = 96 * 1024;
 
+    /// <summary>Code that was written is given up in pieces of this size, so that it does not count twice as the process's memory.</summary>
+    private const int SettledBytes = 1 << 20;
+
     private readonly CodeMemory _memory;
     private readonly OpRecord* _records;
     private readonly Edge* _edges;
@@ -22,6 +25,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly HashSet<BlockKey> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
+    private int _settled;
     private int _recordCount;
     private int _edgeCount;
 
@@ -98,6 +102,12 @@ internal sealed unsafe class CodeCache : IDisposable
         var block = new TranslatedBlock(key, ExecutableOf(entry));
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
+        if (_used - _settled >= 2 * SettledBytes)
+        {
+            _memory.Settle(_settled, SettledBytes);
+            _settled += SettledBytes;
+        }
+
         _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
         _blocks[key] = block;
         AddToPage(key.Gpa >> 12, key);
@@ -162,6 +172,7 @@ internal sealed unsafe class CodeCache : IDisposable
         _byNumber.Clear();
         _ungrouped.Clear();
         _used = _firstByte;
+        _settled = 0;
         _recordCount = 0;
         _edgeCount = 0;
     }

@@ -12,6 +12,7 @@ internal sealed unsafe partial class LinuxCodeMemory : ICodeMemoryHost
     private const uint CloseOnExec = 1;
     private const uint Executable = 0x10;
     private const int InvalidArgument = 22;
+    private const int AdviseDontNeed = 4;
 
     public void Map(nuint sizeBytes, out byte* writable, out byte* executable)
     {
@@ -40,6 +41,8 @@ internal sealed unsafe partial class LinuxCodeMemory : ICodeMemoryHost
             _ = CloseFile(file);
         }
     }
+
+    public void Settle(byte* view, nuint sizeBytes) => _ = MemoryAdvise(view, sizeBytes, AdviseDontNeed);
 
     public void Unmap(byte* view, nuint sizeBytes) => _ = MemoryUnmap(view, sizeBytes);
 
@@ -73,6 +76,9 @@ internal sealed unsafe partial class LinuxCodeMemory : ICodeMemoryHost
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial byte* MemoryMap(byte* address, nuint length, int protection, int flags, int file, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int MemoryAdvise(byte* address, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "munmap")]
     private static partial int MemoryUnmap(byte* address, nuint length);

@@ -42,6 +42,11 @@ internal sealed unsafe partial class WindowsCodeMemory : ICodeMemoryHost
         }
     }
 
+    public void Settle(byte* view, nuint sizeBytes)
+    {
+        // Views of a section share its pages; the working set is trimmed by the system.
+    }
+
     public void Unmap(byte* view, nuint sizeBytes) => _ = UnmapViewOfFile(view);
 
     private static byte* MapView(nint section, nuint sizeBytes, uint access)
