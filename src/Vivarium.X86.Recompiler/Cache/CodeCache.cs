@@ -77,6 +77,12 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Where code in the writable view runs.</summary>
     public nint ExecutableOf(byte* writable) => (nint)(_memory.Executable + (writable - _memory.Writable));
 
+    /// <summary>Offset of code in the cache.</summary>
+    public int OffsetOf(byte* writable) => (int)(writable - _memory.Writable);
+
+    /// <summary>Where code at an offset runs.</summary>
+    public nint ExecutableAt(int offset) => (nint)(_memory.Executable + offset);
+
     /// <summary>Where running code is written.</summary>
     public byte* WritableOf(nint executable) => _memory.Writable + (executable - (nint)_memory.Executable);
 

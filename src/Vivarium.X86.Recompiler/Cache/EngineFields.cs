@@ -17,6 +17,7 @@ internal struct EngineFields
     public const int WorkMxcsrOffset = -52;
     public const int X87LiveOffset = -56;
     public const int EngineHandleOffset = -64;
+    public const int ReloadsVectorsOffset = -124;
     public const int ValueOffset = -72;
     public const int HostAddressOffset = -80;
     public const int StackLimitOffset = -88;
@@ -27,6 +28,10 @@ internal struct EngineFields
     /// <summary>Below this RSP no more return frames are pushed.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + StackLimitOffset)]
     public nint StackLimit;
+
+    /// <summary>1 if a lookup that is made again wants the vector registers back.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + ReloadsVectorsOffset)]
+    public uint ReloadsVectors;
 
     /// <summary>A host address that waits for the next step of its instruction.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + HostAddressOffset)]

@@ -31,8 +31,36 @@ internal struct OpRecord
     /// <summary>How often the span that it checks for its group ended beyond the page.</summary>
     public ushort Crossings;
 
+    /// <summary>Where its lookup begins, as an offset in the cache, so that it can be made again; 0 if it has none.</summary>
+    public int LookupOffset;
+
+    /// <summary>The lowest byte that the lookup checks, relative to the instruction's own address.</summary>
+    public short LookupLow;
+
+    /// <summary>Bytes that it checks.</summary>
+    public byte LookupBytes;
+
+    public LookupKind Lookup;
+
     /// <summary>How often the interpreter ran it.</summary>
     public uint Hits;
+}
+
+/// <summary>What a lookup asks the TLB for.</summary>
+[Flags]
+internal enum LookupKind : byte
+{
+    /// <summary>A page that may be read.</summary>
+    Read = 0,
+
+    /// <summary>A page that may be written, by the instruction itself.</summary>
+    Write = 1,
+
+    /// <summary>The address is RSP plus <see cref="OpRecord.LookupLow"/>, not the instruction's operand.</summary>
+    Stack = 2,
+
+    /// <summary>Emitted code wants the vector registers back.</summary>
+    ReloadsVectors = 4,
 }
 
 /// <summary>Properties of an <see cref="OpRecord"/>.</summary>

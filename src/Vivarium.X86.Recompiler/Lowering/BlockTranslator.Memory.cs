@@ -26,8 +26,15 @@ internal sealed unsafe partial class BlockTranslator
         if (g == AccessGroups.None)
         {
             var flags = TakeFlags(i);
+            var start = _a.Position;
             EmitAddress(op, 0);
-            return Lookup(i, flags, sizeBytes, writes, isAligned, keepsData);
+            var single = Lookup(i, flags, sizeBytes, writes, isAligned, keepsData);
+            if (!isAligned)
+            {
+                NoteLookup(i, op, start, 0, sizeBytes, writes);
+            }
+
+            return single;
         }
 
         ref readonly var group = ref _groups[g];
@@ -36,8 +43,14 @@ internal sealed unsafe partial class BlockTranslator
         if (i == group.First)
         {
             var flags = TakeFlags(i);
+            var start = _a.Position;
             EmitAddress(op, -operand.Displacement);
             Lookup(i, flags, group.High - group.Low, group.Writes, isAligned: false);
+            if (writes == group.Writes && !isAligned)
+            {
+                NoteLookup(i, op, start, -operand.Displacement, group.High - group.Low, writes);
+            }
+
             _a.Store(8, held, Address);
         }
         else if (_heldGroup != g)
@@ -55,6 +68,25 @@ internal sealed unsafe partial class BlockTranslator
 
         _nextHeldGroup = g;
         return operand;
+    }
+
+    /// <summary>
+    /// Lets a lookup that misses the TLB be made again once the page is there, rather than have the interpreter execute what follows. It does so
+    /// where nothing but the page decides whether the access is good.
+    /// </summary>
+    private void NoteLookup(int i, DecodedOp* op, byte* start, int low, int sizeBytes, bool writes)
+    {
+        if (_usesX87)
+        {
+            return;
+        }
+
+        var isStack = op != OpAt(i);
+        var record = _cache.Record(_records[i]);
+        record->LookupOffset = _cache.OffsetOf(start);
+        record->LookupLow = (short)(low + (isStack ? op->Displacement : 0));
+        record->LookupBytes = (byte)sizeBytes;
+        record->Lookup = (writes ? LookupKind.Write : LookupKind.Read) | (isStack ? LookupKind.Stack : 0) | (_usesVectors ? LookupKind.ReloadsVectors : 0);
     }
 
     /// <summary>An operation whose memory operand is at RSP plus a displacement.</summary>

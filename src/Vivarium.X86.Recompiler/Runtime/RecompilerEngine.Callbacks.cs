@@ -5,6 +5,8 @@ namespace Vivarium.X86;
 /// <content>What emitted code calls. An exception must not cross it: it is kept, and thrown again after the code was left.</content>
 internal sealed unsafe partial class RecompilerEngine
 {
+    private const int StackPointer = 4;
+
     [UnmanagedCallersOnly]
     private static int OnInterpret(CpuState* state, int record, ulong pageOffset)
     {
@@ -26,6 +28,13 @@ internal sealed unsafe partial class RecompilerEngine
     /// <summary>Executes the record's instruction, and those of its group, with the interpreter's handlers. 0 if emitted code goes on.</summary>
     private int Interpret(OpRecord* record, ulong pageOffset)
     {
+        if (record->LookupOffset != 0 && _core.Mode != MmuMode.UserAligned && TryFill(record))
+        {
+            _fields->Value = (ulong)_cache.ExecutableAt(record->LookupOffset);
+            _fields->ReloadsVectors = (record->Lookup & LookupKind.ReloadsVectors) != 0 ? 1u : 0;
+            return ExitCode.Retry;
+        }
+
         // A lookup leaves an offset below the page's size if the page was there and only the span too long.
         var crosses = pageOffset < 4096 && (record->Properties & OpRecordFlags.ChecksGroup) != 0 && ++record->Crossings == MaxCrossings;
         var block = record->Block;
@@ -117,6 +126,24 @@ internal sealed unsafe partial class RecompilerEngine
         _state->InterruptShadow = shadow;
         return false;
     }
+
+    /// <summary>Whether the TLB had no entry for the record's lookup and has one now that satisfies it.</summary>
+    private bool TryFill(OpRecord* record)
+    {
+        var op = &record->Op;
+        var linear = (record->Lookup & LookupKind.Stack) != 0
+            ? _state->Gpr[StackPointer] + (ulong)record->LookupLow
+            : _core.LinearAddress(op) + (ulong)record->LookupLow;
+        linear = (_mode & (TranslationMode)DecodeMode.Code64) != 0 ? linear : (uint)linear;
+        var writes = (record->Lookup & LookupKind.Write) != 0;
+        return (linear & 0xFFF) + record->LookupBytes <= 4096
+            && !IsCached(linear, record->LookupBytes, writes)
+            && _core.TryFillTlb(linear, writes ? PageAccess.Write : PageAccess.Read)
+            && IsCached(linear, record->LookupBytes, writes);
+    }
+
+    private bool IsCached(ulong linear, int sizeBytes, bool writes) =>
+        (writes ? _core.CachedWrite(linear, sizeBytes) : _core.CachedRead(linear, sizeBytes)) != null;
 
     /// <summary>Translates a block again with a check for each access.</summary>
     private void Ungroup(int number)

@@ -170,10 +170,20 @@ internal sealed unsafe partial class Thunks
 
         _a.CallIndirect(HostOperand.State(EngineFields.InterpretOffset));
         _a.Alu(8, 0, Rsp, room);
-        _a.TestSelf(4, Rax);
-        var leave = _a.JumpIf(5);
+        _a.Alu(4, 7, Rax, ExitCode.Interpreted);
+        var leave = _a.JumpIf(4);
         LoadPinned();
+        var again = _a.JumpIf(7);
         _a.Return();
+
+        // The lookup is made again: the way back behind the instruction is not needed.
+        _a.Bind(again);
+        _a.Alu(8, 0, Rsp, 8);
+        _a.Alu(4, 7, HostOperand.State(EngineFields.ReloadsVectorsOffset), 0);
+        var scalar = _a.JumpIf(4);
+        _a.Call(LoadVectors);
+        _a.Bind(scalar);
+        _a.JumpIndirect(HostOperand.State(EngineFields.ValueOffset));
         _a.Bind(leave);
         _a.Jump(epilogue);
         return start;

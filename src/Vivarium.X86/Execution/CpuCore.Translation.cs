@@ -117,6 +117,25 @@ internal sealed unsafe partial class CpuCore
         return true;
     }
 
+    /// <summary>Fills the TLB for an access in the current mode. False, with nothing changed, if it would fault.</summary>
+    public bool TryFillTlb(ulong linear, PageAccess access)
+    {
+        if (IsLongMode && !IsCanonical(linear))
+        {
+            return false;
+        }
+
+        var cr2 = State->Cr2;
+        if (TryTranslateData(linear, access, _mode, out _, out _, out _))
+        {
+            return true;
+        }
+
+        State->Cr2 = cr2;
+        Pending = PendingKind.None;
+        return false;
+    }
+
     private void Fill(ulong linear, MmuMode mode, byte* page, in PageTranslation result, bool cacheWrite)
     {
         var linearPage = linear & ~0xFFFUL;
