@@ -7,6 +7,7 @@ internal sealed unsafe class EmittedBlock : IDisposable
 {
     public const ulong Gpa = 0x1000;
     private const int CacheBytes = 1 << 20;
+    private const int PageBytes = 4096;
 
     private readonly HashSet<ulong> _starts = [];
     private readonly DecodedRun _run = new();
@@ -74,8 +75,8 @@ internal sealed unsafe class EmittedBlock : IDisposable
         return (ulong)Map.Places[place + 1].Start;
     }
 
-    /// <summary>Translates the block at the start of the bytes. False if there is none.</summary>
-    public bool Translate(ReadOnlySpan<byte> code, int bits)
+    /// <summary>Translates the block at the start of the bytes, which are at an offset of their page. False if there is none.</summary>
+    public bool Translate(ReadOnlySpan<byte> code, int bits, int pageOffset = 0)
     {
         if (!Cache.HasRoom)
         {
@@ -83,8 +84,8 @@ internal sealed unsafe class EmittedBlock : IDisposable
         }
 
         var mode = DecodeMode.FlatCode | DecodeMode.FlatData | (bits == 64 ? DecodeMode.Code64 : DecodeMode.Code32);
-        var count = _decoder.Decode(code, (int)(Gpa & 0xFFF), mode, BlockDecoder.MaxInstructions, _run.Ops, out var length, _run.Instructions);
-        _run.Set(Gpa, count, _decoder.Code[..length]);
+        var count = _decoder.Decode(code, pageOffset, mode, BlockDecoder.MaxInstructions, _run.Ops, out var length, _run.Instructions);
+        _run.Set(Gpa + (ulong)pageOffset, count, _decoder.Code[..length], pageOffset + length > PageBytes ? Gpa + PageBytes : DecodedRun.NoPage);
         if (count == 0)
         {
             return false;
