@@ -45,9 +45,10 @@ internal static class EmittedCodeRules
         LoweringKind.Nothing => part.Host.Count == 0 ? null : "nothing was to be emitted",
         LoweringKind.ConditionalJump => HostJumpRules.BrokenCondition(part),
         LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Wait => part.Host.Count == 0 ? null : "nothing was to be emitted",
-        LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Fldcw => ControlWordRules.Broken(part),
+        LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Fldcw => ControlWordRules.Broken(part) ?? AddressRules.Broken(part),
         LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Copy
-            or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors => ReencodedInstruction.Difference(part.Guest, part.Host),
+            or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors => ReencodedInstruction.Difference(part.Guest, part.Host) ?? AddressRules.Broken(part),
+        LoweringKind.Divide => AddressRules.Broken(part),
         _ => null,
     };
 

@@ -137,6 +137,18 @@ public sealed class EmittedCodeTests
         FormsThatTheRulesNameOccur(code, expected);
     }
 
+    /// <summary>Accesses of a group whose lowest address no displacement from the first one's registers reaches.</summary>
+    [Theory]
+    [InlineData("4805FFFFFF7F8B88000000804883E8088B9000000080F4")]
+    [InlineData("482D000000808B88000000804883E8088B9000000080F4")]
+    [InlineData("8B88000000804883E8088B9000000080F4")]
+    public void DisplacementsDoNotOverflow(string code)
+    {
+        using var block = new EmittedBlock();
+        Assert.True(block.Translate(Convert.FromHexString(code), 64));
+        Assert.Null(EmittedCodeRules.Broken(block));
+    }
+
     /// <summary>An instruction that runs on into the next page stands alone; what it leads to lies beyond the page.</summary>
     [Theory]
     [InlineData("48034310", 4094)]
