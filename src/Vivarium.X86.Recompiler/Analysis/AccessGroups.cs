@@ -44,6 +44,12 @@ internal sealed class AccessGroups
     /// <summary>An access of <paramref name="sizeBytes"/> at the operation's address, or on the stack at RSP plus a displacement.</summary>
     public void Access(int i, in DecodedOp op, int sizeBytes, bool writes)
     {
+        if (op.Displacement < int.MinValue + MaxSpanBytes)
+        {
+            // As the first of a group it would have to reach down to the lowest byte, which may be beyond what a displacement can say.
+            return;
+        }
+
         var key = new AddressKey(op.Base, VersionOf(op.Base), op.Index, VersionOf(op.Index), op.Scale, op.SegmentBase, op.AddressShift);
         Join(i, key, (long)op.Displacement + DeltaOf(op.Base) + ((long)DeltaOf(op.Index) << op.Scale), sizeBytes, writes);
     }

@@ -7,7 +7,9 @@ internal sealed unsafe class EmittedBlock : IDisposable
 {
     public const ulong Gpa = 0x1000;
     private const int CacheBytes = 1 << 20;
+    private const int PageBytes = 4096;
 
+    private readonly HashSet<ulong> _starts = [];
     private readonly DecodedRun _run = new();
     private readonly BlockDecoder _decoder = new(CpuModel.Max);
     private readonly BlockTranslator _translator;
@@ -35,16 +37,46 @@ internal sealed unsafe class EmittedBlock : IDisposable
 
     public ReadOnlySpan<byte> GuestBytes(int i) => _run.CodeOf(i);
 
-    /// <summary>The host's instructions of a part.</summary>
-    public IEnumerable<Instruction> PartOf(int place)
+    /// <summary>Whether a conditional jump closes a round of a loop that another round follows.</summary>
+    public bool EndsRound(int i) => _run.EndsRound(i);
+
+    /// <summary>The parts in the order of addresses.</summary>
+    public IEnumerable<EmittedPart> Parts()
     {
-        var start = (ulong)Map.Places[place].Start;
-        var end = place + 1 < Map.Places.Count ? (ulong)Map.Places[place + 1].Start : ulong.MaxValue;
-        return Host.Where(instruction => instruction.IP >= start && instruction.IP < end);
+        var next = 0;
+        for (var p = 0; p < Map.Places.Count; p++)
+        {
+            var place = Map.Places[p];
+            var end = p + 1 < Map.Places.Count ? (ulong)Map.Places[p + 1].Start : ulong.MaxValue;
+            var first = next;
+            while (next < Host.Count && Host[next].IP < end)
+            {
+                next++;
+            }
+
+            yield return new EmittedPart(this, place, place.Part == CodePart.Instruction ? Guest(place.Number) : default, Host.GetRange(first, next - first));
+        }
     }
 
-    /// <summary>Translates the block at the start of the bytes. False if there is none.</summary>
-    public bool Translate(ReadOnlySpan<byte> code, int bits)
+    /// <summary>Where slow paths come back to.</summary>
+    public HashSet<ulong> Resumed() =>
+        [.. Parts().Where(part => part.Place.Part == CodePart.SlowPath && part.Host[^1].Mnemonic == Mnemonic.Jmp).Select(part => part.Host[^1].NearBranchTarget)];
+
+    /// <summary>Whether an instruction of the host starts at an address.</summary>
+    public bool IsStart(ulong address) => _starts.Contains(address);
+
+    /// <summary>The part that an address is in.</summary>
+    public CodePlace PlaceAt(ulong address) => Map.Places.Last(place => (ulong)place.Start <= address);
+
+    /// <summary>Where the code behind a guest instruction starts.</summary>
+    public ulong StartBehind(int instruction)
+    {
+        var place = Map.Places.TakeWhile(place => place.Part != CodePart.Instruction || place.Number != instruction).Count();
+        return (ulong)Map.Places[place + 1].Start;
+    }
+
+    /// <summary>Translates the block at the start of the bytes, which are at an offset of their page. False if there is none.</summary>
+    public bool Translate(ReadOnlySpan<byte> code, int bits, int pageOffset = 0)
     {
         if (!Cache.HasRoom)
         {
@@ -52,8 +84,8 @@ internal sealed unsafe class EmittedBlock : IDisposable
         }
 
         var mode = DecodeMode.FlatCode | DecodeMode.FlatData | (bits == 64 ? DecodeMode.Code64 : DecodeMode.Code32);
-        var count = _decoder.Decode(code, (int)(Gpa & 0xFFF), mode, BlockDecoder.MaxInstructions, _run.Ops, out var length, _run.Instructions);
-        _run.Set(Gpa, count, _decoder.Code[..length]);
+        var count = _decoder.Decode(code, pageOffset, mode, BlockDecoder.MaxInstructions, _run.Ops, out var length, _run.Instructions);
+        _run.Set(Gpa + (ulong)pageOffset, count, _decoder.Code[..length], pageOffset + length > PageBytes ? Gpa + PageBytes : DecodedRun.NoPage);
         if (count == 0)
         {
             return false;
@@ -63,9 +95,11 @@ internal sealed unsafe class EmittedBlock : IDisposable
         Start = (ulong)Cache.WritableOf(block.Code);
         Code = new ReadOnlySpan<byte>((byte*)Start, (int)(Cache.Next - (byte*)Start)).ToArray();
         Host.Clear();
+        _starts.Clear();
         var decoder = Decoder.Create(64, Code, Start);
         while (decoder.IP < Start + (ulong)Code.Length)
         {
+            _starts.Add(decoder.IP);
             Host.Add(decoder.Decode());
         }
 

@@ -71,7 +71,7 @@ public sealed class EmittedCodeTests
                 bytes[2] = 0x0F;
             }
 
-            if (block.Translate(bytes, bits))
+            if (block.Translate(bytes, bits, n % 4 == 0 ? random.Next(4096) : n % 8 == 1 ? random.Next(4000, 4096) : 0))
             {
                 Check(block, bytes, failures);
             }
@@ -99,6 +99,68 @@ public sealed class EmittedCodeTests
         using var block = new EmittedBlock();
         Assert.True(block.Translate(Convert.FromHexString(code + "F4"), 64));
         Assert.Equal(text, block.Guest(0).ToString());
+        Assert.NotEqual(LoweringKind.Interpret, block.Map.Places.First(place => place.Part == CodePart.Instruction).Kind);
+        Assert.Null(EmittedCodeRules.Broken(block));
+    }
+
+    /// <summary>Forms that the rules have words of their own for, so that none of them is right only because it does not occur.</summary>
+    [Theory]
+    [InlineData("8B4310034B188953FCF4", "mov [r15-78h],rsi", "mov eax,[rsi+14h]", "add ecx,[rsi+1Ch]", "mov [rsi],edx")]
+    [InlineData("8B4310660F6F4B20F4", "lea edi,[rsi+10h]", "test dil,0Fh", "movdqa xmm1,[rsi+10h]")]
+    [InlineData("660F6F4B20F4", "test sil,0Fh", "movdqa xmm1,[rsi+rdi]")]
+    [InlineData("48034310F4", "add rax,[rsi+rdi]")]
+    [InlineData("FFC875FCF4", "je near ptr", "jne near ptr")]
+    [InlineData("DBF1F4", "cmp esi,esi", "fincstp", "fdecstp", "fcomi st,st(1)")]
+    [InlineData("D92BF4", "not edi", "test dil,3Fh", "fldcw [r15-48h]")]
+    [InlineData("DD4310F4", "fld qword ptr [rsi]")]
+    [InlineData("0F6F4310F4", "movq mm0,[rsi+rdi]")]
+    [InlineData("0F77F4", "emms")]
+    [InlineData("0F01F8F4", "mov rdi,[r15+")]
+    [InlineData("FAF4", "and dword ptr [r15+")]
+    [InlineData("9CF4", "shl esi,0Bh")]
+    public void FormsThatTheRulesNameOccur(string code, params string[] expected)
+    {
+        using var block = new EmittedBlock();
+        Assert.True(block.Translate(Convert.FromHexString(code), 64));
+        Assert.Null(EmittedCodeRules.Broken(block));
+        var lines = block.Host.Select(host => host.ToString()).ToList();
+        Assert.All(expected, text => Assert.Contains(lines, line => line.StartsWith(text, StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("C5FC77F4", "vzeroall")]
+    [InlineData("C5FC284320F4", "vmovaps ymm0,[rsi+rdi]")]
+    [InlineData("C5EC5803F4", "vaddps ymm0,ymm2,[rsi+rdi]")]
+    public void WideFormsOccur(string code, string expected)
+    {
+        Assert.SkipUnless(CodeHost.HasAvx, "Needs a host with AVX2.");
+        FormsThatTheRulesNameOccur(code, expected);
+    }
+
+    /// <summary>Accesses of a group whose lowest address no displacement from the first one's registers reaches.</summary>
+    [Theory]
+    [InlineData("4805FFFFFF7F8B88000000804883E8088B9000000080F4")]
+    [InlineData("482D000000808B88000000804883E8088B9000000080F4")]
+    [InlineData("8B88000000804883E8088B9000000080F4")]
+    public void DisplacementsDoNotOverflow(string code)
+    {
+        using var block = new EmittedBlock();
+        Assert.True(block.Translate(Convert.FromHexString(code), 64));
+        Assert.Null(EmittedCodeRules.Broken(block));
+    }
+
+    /// <summary>An instruction that runs on into the next page stands alone; what it leads to lies beyond the page.</summary>
+    [Theory]
+    [InlineData("48034310", 4094)]
+    [InlineData("488B05FFFFFF7F", 4090)]
+    [InlineData("0F8500000010", 4092)]
+    [InlineData("E800000010", 4093)]
+    [InlineData("68FFFFFF7F", 4095)]
+    public void InstructionsAcrossPagesAreEmittedByTheRules(string code, int pageOffset)
+    {
+        using var block = new EmittedBlock();
+        Assert.True(block.Translate(Convert.FromHexString(code + "F4"), 64, pageOffset));
+        Assert.Equal(1, block.Count);
         Assert.NotEqual(LoweringKind.Interpret, block.Map.Places.First(place => place.Part == CodePart.Instruction).Kind);
         Assert.Null(EmittedCodeRules.Broken(block));
     }

@@ -54,7 +54,7 @@ internal static class ReencodedInstruction
         switch (guest.GetOpKind(k))
         {
             case OpKind.Memory:
-                return host.GetOpKind(k) == OpKind.Memory && host is { MemoryBase: Register.RSI, MemoryIndex: Register.None, MemoryDisplacement64: 0 } ? null : "not the translated address";
+                return host.GetOpKind(k) == OpKind.Memory && host is { MemoryBase: Register.RSI, MemoryIndex: Register.None or Register.RDI } ? null : "not the translated address";
             case OpKind.Register:
                 return RegisterDifference(guest.GetOpRegister(k), part, at, k);
             default:
