@@ -32,6 +32,7 @@ internal sealed unsafe partial class RecompilerEngine
         {
             _fields->Value = (ulong)_cache.ExecutableAt(record->LookupOffset);
             _fields->ReloadsVectors = (record->Lookup & LookupKind.ReloadsVectors) != 0 ? 1u : 0;
+            RepeatInterrupt();
             return ExitCode.Retry;
         }
 
@@ -97,13 +98,17 @@ internal sealed unsafe partial class RecompilerEngine
             return ExitCode.Interpreted;
         }
 
+        RepeatInterrupt();
+        return 0;
+    }
+
+    /// <summary>Once more by this thread: what <see cref="Interrupt()"/> did may have got lost, and many callbacks take long.</summary>
+    private void RepeatInterrupt()
+    {
         if (_core.HasEvents)
         {
-            // Once more by this thread: what Interrupt did may have got lost, and many interpreted instructions take long.
             _fields->Counter |= long.MinValue;
         }
-
-        return 0;
     }
 
     /// <summary>Whether an instruction that may change anything left all as emitted code expects it between two blocks.</summary>
