@@ -44,7 +44,7 @@ internal sealed unsafe partial class BlockTranslator
                 NeedFlags(Data);
             }
 
-            if (operands.Vvvv.Stores && operands.Vvvv.Host == Address)
+            if (operands.Vvvv.Size != 0 && operands.Vvvv.Host == Address)
             {
                 _nextHeldGroup = AccessGroups.None;
             }

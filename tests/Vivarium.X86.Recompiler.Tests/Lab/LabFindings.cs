@@ -39,4 +39,9 @@ public sealed class LabFindings
         0x0,
         "490FAE460041BBE01750006741D8530066410F2F4B006741D96B00",
         "rsp=5f0da8 r14=500f10 flags=2 ist=1");
+
+    /// <summary>MULX to one register twice drops its low half in the register of the group's host address.</summary>
+    [Fact]
+    public void DroppedResultInTheAddressOfAGroup() =>
+        LabRegression.Check(LabMode.Kernel64, 0x0, "C46233F60FC4E2F8F35FF8", "rsp=5f1218 rdi=5f0740 flags=2 ist=1");
 }
