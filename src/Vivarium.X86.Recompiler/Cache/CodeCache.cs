@@ -15,8 +15,10 @@ internal sealed unsafe class CodeCache : IDisposable
     private const int SettledBytes = 1 << 20;
 
     private readonly CodeMemory _memory;
+    private readonly PerfMap? _perfMap;
+    private readonly RecordCounts _flushedCounts = new();
     private readonly OpRecord* _records;
-    private readonly Edge* _edges;
+    private readonly nint* _edges;
     private readonly int _recordCapacity;
     private readonly int _edgeCapacity;
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
@@ -29,9 +31,6 @@ internal sealed unsafe class CodeCache : IDisposable
     private int _recordCount;
     private int _edgeCount;
 
-    private readonly PerfMap? _perfMap;
-    private readonly RecordCounts _flushedCounts = new();
-
     public CodeCache(int sizeBytes, PerfMap? perfMap = null)
     {
         _perfMap = perfMap;
@@ -41,9 +40,9 @@ internal sealed unsafe class CodeCache : IDisposable
         _recordCapacity = sizeBytes / 48;
         _edgeCapacity = sizeBytes / 96;
         _records = (OpRecord*)NativeMemory.Alloc((nuint)_recordCapacity, (nuint)sizeof(OpRecord));
-        _edges = (Edge*)NativeMemory.Alloc((nuint)_edgeCapacity, (nuint)sizeof(Edge));
+        _edges = (nint*)NativeMemory.Alloc((nuint)_edgeCapacity, (nuint)sizeof(nint));
         var assembler = new X64Assembler();
-        assembler.Begin(_memory.Writable, _memory.Writable + sizeBytes);
+        assembler.Begin(_memory.Writable);
         Thunks = new Thunks(assembler);
         _firstByte = _used = (int)(assembler.Position - _memory.Writable);
     }
@@ -68,11 +67,7 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Where the next block is written.</summary>
     public byte* Next => _memory.Writable + _used;
 
-    public byte* End => _memory.Writable + _memory.SizeBytes;
-
     public OpRecord* Record(int index) => _records + index;
-
-    public Edge* EdgeAt(int index) => _edges + index;
 
     /// <summary>Where code in the writable view runs.</summary>
     public nint ExecutableOf(byte* writable) => (nint)(_memory.Executable + (writable - _memory.Writable));
@@ -93,12 +88,15 @@ internal sealed unsafe class CodeCache : IDisposable
         return _recordCount++;
     }
 
-    /// <summary>Takes an edge; the jump's place is filled in by the caller.</summary>
-    public int AddEdge(int pageOffset)
+    /// <summary>Takes an edge whose jump's displacement is at a place in the writable view.</summary>
+    public int AddEdge(byte* displacement)
     {
-        _edges[_edgeCount] = new Edge { PageOffset = (ushort)pageOffset };
+        _edges[_edgeCount] = (nint)displacement;
         return _edgeCount++;
     }
+
+    /// <summary>Lets an edge's jump lead to a block of the same page.</summary>
+    public void Link(int edge, TranslatedBlock target) => X64Assembler.PatchRelative((byte*)_edges[edge], WritableOf(target.Code));
 
     public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 

@@ -14,7 +14,6 @@ internal struct EngineFields
     public const int ContextOffset = -40;
     public const int VectorsLiveOffset = -44;
     public const int HostMxcsrOffset = -48;
-    public const int WorkMxcsrOffset = -52;
     public const int X87LiveOffset = -56;
     public const int EngineHandleOffset = -64;
     public const int ReloadsVectorsOffset = -124;
@@ -48,10 +47,6 @@ internal struct EngineFields
     /// <summary>1 while the guest's x87 registers are in the host's.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + X87LiveOffset)]
     public uint X87Live;
-
-    /// <summary>A place to move MXCSR through.</summary>
-    [FieldOffset(VcpuMemory.EngineFieldsBytes + WorkMxcsrOffset)]
-    public uint WorkMxcsr;
 
     /// <summary>.NET's own MXCSR.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + HostMxcsrOffset)]

@@ -3,6 +3,9 @@ namespace Vivarium.X86;
 /// <content>The instructions that the recompiler writes of its own accord.</content>
 internal sealed unsafe partial class X64Assembler
 {
+    /// <summary>Length of a jump with a 32-bit displacement.</summary>
+    public const int JumpBytes = 5;
+
     /// <summary>mov dst, src. 4 bytes zero-extend.</summary>
     public void Move(int sizeBytes, int destination, int source) => Op(sizeBytes, 0x8B, destination, source);
 

@@ -3,25 +3,18 @@ using System.Runtime.CompilerServices;
 namespace Vivarium.X86;
 
 /// <summary>
-/// Writes x64 instructions into the writable view of the code cache. It checks room only in <see cref="HasRoom"/>: the caller asks before
-/// each guest instruction. Intel SDM Vol. 2A §2.1–2.3.
+/// Writes x64 instructions into the writable view of the code cache. It checks no room: <see cref="CodeCache.HasRoom"/> was asked before the
+/// block. Intel SDM Vol. 2A §2.1–2.3.
 /// </summary>
 internal sealed unsafe partial class X64Assembler
 {
     private byte* _next;
-    private byte* _end;
 
     /// <summary>Where the next byte goes.</summary>
     public byte* Position => _next;
 
     /// <summary>Starts to write at a place.</summary>
-    public void Begin(byte* start, byte* end)
-    {
-        _next = start;
-        _end = end;
-    }
-
-    public bool HasRoom(int bytes) => _end - _next >= bytes;
+    public void Begin(byte* start) => _next = start;
 
     public void Byte(int value) => *_next++ = (byte)value;
 

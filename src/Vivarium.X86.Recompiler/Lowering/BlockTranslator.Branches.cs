@@ -33,7 +33,7 @@ internal sealed unsafe partial class BlockTranslator
             return;
         }
 
-        var flags = SaveAllFlags(i);
+        var flags = SaveAllFlags();
         EmitIndirectTarget(i, flags);
         EmitJumpCache(i, flags, i + 1, default);
     }
@@ -43,7 +43,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var next = op->PageOffset + op->Length;
-        var flags = SaveAllFlags(i);
+        var flags = SaveAllFlags();
         if (instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64)
         {
             var top = StackOperand(-WordSize);
@@ -113,7 +113,7 @@ internal sealed unsafe partial class BlockTranslator
     private void Return(int i)
     {
         var op = OpAt(i);
-        var flags = SaveAllFlags(i);
+        var flags = SaveAllFlags();
         var top = StackOperand(0);
         _a.Load(WordSize, Data, Access(i, &top, WordSize, writes: false));
         _a.AluLoad(8, 7, Data, new HostOperand(Rsp, 8));
@@ -132,7 +132,7 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>All flags are live where control leaves the block for who knows where.</summary>
-    private FlagRecovery SaveAllFlags(int i)
+    private FlagRecovery SaveAllFlags()
     {
         if (!_flagsSaved)
         {
@@ -337,8 +337,7 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         // Until the edge is linked its jump leads here; the exit never does more than set RIP.
-        var edge = _cache.AddEdge(stub.Target);
-        _cache.EdgeAt(edge)->Displacement = stub.Link;
+        var edge = _cache.AddEdge(stub.Link);
         _a.Bind(stub.Link);
         _a.MoveImmediate(Address, ExitCode.FirstEdge + edge);
         var common = _a.Jump();

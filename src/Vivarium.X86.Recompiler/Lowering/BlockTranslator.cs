@@ -8,9 +8,6 @@ namespace Vivarium.X86;
 /// </summary>
 internal sealed unsafe partial class BlockTranslator
 {
-    /// <summary>Code and stubs of one guest instruction need no more.</summary>
-    private const int MaxInstructionBytes = 700;
-
     private readonly X64Assembler _a = new();
     private readonly InstructionTraits.Table _traits = new();
     private readonly LoweringKind[] _kinds = new LoweringKind[BlockDecoder.MaxInstructions];
@@ -19,6 +16,7 @@ internal sealed unsafe partial class BlockTranslator
     private CodeCache _cache = null!;
     private DecodedRun _run = null!;
     private TranslationMode _mode;
+    private byte* _entry;
     private bool _usesVectors;
 
     /// <summary>Where the parts of a block are noted for whoever wants to look at it.</summary>
@@ -36,10 +34,10 @@ internal sealed unsafe partial class BlockTranslator
         Classify();
         AnalyzeFlags();
         FindGroups();
-        _a.Begin(cache.Next, cache.End);
+        _a.Begin(cache.Next);
         _a.Align(16);
-        var entry = _a.Position;
-        Parts?.Begin(entry);
+        _entry = _a.Position;
+        Parts?.Begin(_entry);
         BeginVectors();
         BeginX87();
         BeginFlags();
@@ -61,7 +59,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), entry, _a.Position);
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position);
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;

@@ -25,59 +25,64 @@ internal sealed unsafe partial class RecompilerEngine
 #pragma warning restore CA1031
     }
 
-    /// <summary>Executes the record's instruction, and those of its group, with the interpreter's handlers. 0 if emitted code goes on.</summary>
+    /// <summary>
+    /// Executes the record's instruction, and those of its group, with the interpreter's handlers. 0 if emitted code goes on. While a handler
+    /// waits for a device or another vCPU, the cache may be emptied, so it works on copies of the records.
+    /// </summary>
     private int Interpret(OpRecord* record, ulong pageOffset)
     {
-        if (record->LookupOffset != 0 && _core.Mode != MmuMode.UserAligned && TryFill(record))
+        var current = *record;
+        if (current.LookupOffset != 0 && _core.Mode != MmuMode.UserAligned && TryFill(current) && _cache.Generation == _generation)
         {
-            _fields->Value = (ulong)_cache.ExecutableAt(record->LookupOffset);
-            _fields->ReloadsVectors = (record->Lookup & LookupKind.ReloadsVectors) != 0 ? 1u : 0;
+            _fields->Value = (ulong)_cache.ExecutableAt(current.LookupOffset);
+            _fields->ReloadsVectors = (current.Lookup & LookupKind.ReloadsVectors) != 0 ? 1u : 0;
             RepeatInterrupt();
             return ExitCode.Retry;
         }
 
-        // A lookup leaves an offset below the page's size if the page was there and only the span too long.
-        var crosses = pageOffset < 4096 && (record->Properties & OpRecordFlags.ChecksGroup) != 0 && ++record->Crossings == MaxCrossings;
-        var block = record->Block;
-        FlagImage.Load(_state, _fields, record->Flags);
-        if (record->X87.IsPending)
+        FlagImage.Load(_state, _fields, current.Flags);
+        if (current.X87.IsPending)
         {
-            _state->Fip = _core.MaskIp(_state->RipPage + record->X87.PageOffset);
-            _state->Fop = record->X87.Opcode;
+            _state->Fip = _core.MaskIp(_state->RipPage + current.X87.PageOffset);
+            _state->Fop = current.X87.Opcode;
         }
 
-        var last = record + record->GroupLength - 1;
-        var leavesAfter = (record->Properties & OpRecordFlags.LeavesAfterGroup) != 0;
-        var properties = OpRecordFlags.None;
-        bool leaves;
-        for (; ; record++)
+        if (_cache.Generation != _generation)
         {
-            var op = &record->Op;
+            return LeaveAt(_core.InstructionPointer(&current.Op), current.IndexInBlock);
+        }
+
+        // A lookup leaves an offset below the page's size if the page was there and only the span too long.
+        var crosses = pageOffset < 4096 && (current.Properties & OpRecordFlags.ChecksGroup) != 0 && ++record->Crossings == MaxCrossings;
+        var block = current.Block;
+        var leavesAfter = (current.Properties & OpRecordFlags.LeavesAfterGroup) != 0;
+        var last = record + current.GroupLength - 1;
+        var properties = OpRecordFlags.None;
+        while (true)
+        {
             record->Hits++;
-            properties |= record->Properties;
-            leaves = (record->Properties & OpRecordFlags.Leave) != 0;
-            if (leaves)
+            properties |= current.Properties;
+            if ((current.Properties & OpRecordFlags.Leave) != 0)
             {
-                _state->Rip = _core.NextInstructionPointer(op);
+                _state->Rip = _core.NextInstructionPointer(&current.Op);
             }
 
-            if (!((delegate*<CpuCore, DecodedOp*, bool>)op->Target)(_core, op))
+            if (!((delegate*<CpuCore, DecodedOp*, bool>)current.Op.Target)(_core, &current.Op))
             {
-                _state->Rip = _core.InstructionPointer(op);
-                _fields->Counter -= record->IndexInBlock;
-                return ExitCode.Interpreted;
+                return LeaveAt(_core.InstructionPointer(&current.Op), current.IndexInBlock);
             }
 
-            if (record == last)
+            if (record == last || _cache.Generation != _generation)
             {
                 break;
             }
+
+            current = *++record;
         }
 
-        if (leaves && !((record->Properties & OpRecordFlags.MayStay) != 0 && CanStay(&record->Op)))
+        if ((current.Properties & OpRecordFlags.Leave) != 0 && !((current.Properties & OpRecordFlags.MayStay) != 0 && CanStay(&current.Op)))
         {
-            _fields->Counter -= record->IndexInBlock + 1;
-            return ExitCode.Interpreted;
+            return LeaveAt(_state->Rip, current.IndexInBlock + 1);
         }
 
         if ((properties & OpRecordFlags.WritesFlags) != 0)
@@ -93,13 +98,19 @@ internal sealed unsafe partial class RecompilerEngine
         // Emitted code counts on addresses that were looked up before; what an instruction did, or others meanwhile, may forbid to go on in the same code.
         if (leavesAfter || _cache.Generation != _generation || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
         {
-            _state->Rip = _core.NextInstructionPointer(&record->Op);
-            _fields->Counter -= record->IndexInBlock + 1;
-            return ExitCode.Interpreted;
+            return LeaveAt(_core.NextInstructionPointer(&current.Op), current.IndexInBlock + 1);
         }
 
         RepeatInterrupt();
         return 0;
+    }
+
+    /// <summary>Leaves emitted code at an instruction pointer, after so many instructions of the block.</summary>
+    private int LeaveAt(ulong rip, int executed)
+    {
+        _state->Rip = rip;
+        _fields->Counter -= executed;
+        return ExitCode.Interpreted;
     }
 
     /// <summary>Once more by this thread: what <see cref="Interrupt()"/> did may have got lost, and many callbacks take long.</summary>
@@ -133,19 +144,20 @@ internal sealed unsafe partial class RecompilerEngine
     }
 
     /// <summary>Whether the TLB had no entry for the record's lookup and has one now that satisfies it.</summary>
-    private bool TryFill(OpRecord* record)
+    private bool TryFill(in OpRecord record)
     {
-        var op = &record->Op;
-        var linear = (record->Lookup & LookupKind.Stack) != 0
-            ? _state->Gpr[StackPointer] + (ulong)record->LookupLow
-            : _core.LinearAddress(op) + (ulong)record->LookupLow;
+        var linear = (record.Lookup & LookupKind.Stack) != 0
+            ? _state->Gpr[StackPointer] + (ulong)record.LookupLow
+            : LinearAddress(record.Op) + (ulong)record.LookupLow;
         linear = (_mode & (TranslationMode)DecodeMode.Code64) != 0 ? linear : (uint)linear;
-        var writes = (record->Lookup & LookupKind.Write) != 0;
-        return (linear & 0xFFF) + record->LookupBytes <= 4096
-            && !IsCached(linear, record->LookupBytes, writes)
+        var writes = (record.Lookup & LookupKind.Write) != 0;
+        return (linear & 0xFFF) + record.LookupBytes <= 4096
+            && !IsCached(linear, record.LookupBytes, writes)
             && _core.TryFillTlb(linear, writes ? PageAccess.Write : PageAccess.Read)
-            && IsCached(linear, record->LookupBytes, writes);
+            && IsCached(linear, record.LookupBytes, writes);
     }
+
+    private ulong LinearAddress(DecodedOp op) => _core.LinearAddress(&op);
 
     private bool IsCached(ulong linear, int sizeBytes, bool writes) =>
         (writes ? _core.CachedWrite(linear, sizeBytes) : _core.CachedRead(linear, sizeBytes)) != null;

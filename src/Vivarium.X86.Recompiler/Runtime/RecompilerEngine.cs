@@ -297,7 +297,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
             if (edge >= 0 && _cache.Generation == _generation)
             {
-                X64Assembler.PatchRelative(_cache.EdgeAt(edge)->Displacement, _cache.WritableOf(block.Code));
+                _cache.Link(edge, block);
             }
 
             if (_cache.Generation != _generation)

@@ -203,7 +203,7 @@ public sealed unsafe class AssemblerTests
         // SAFETY: no instruction has more bytes.
         var buffer = stackalloc byte[32];
         var assembler = new X64Assembler();
-        assembler.Begin(buffer, buffer + 32);
+        assembler.Begin(buffer);
         write(assembler);
         var length = (int)(assembler.Position - buffer);
         start = (ulong)buffer;
