@@ -47,14 +47,18 @@ internal sealed unsafe partial class RecompilerEngine
             _state->Fop = current.X87.Opcode;
         }
 
+        // A lookup leaves an offset below the page's size if the page was there and only the span too long.
+        if (pageOffset < 4096 && (current.Properties & OpRecordFlags.ChecksGroup) != 0 && _cache.Generation == _generation
+            && ++record->Crossings == MaxCrossings)
+        {
+            Ungroup(current.Block);
+        }
+
         if (_cache.Generation != _generation)
         {
             return LeaveAt(_core.InstructionPointer(&current.Op), current.IndexInBlock);
         }
 
-        // A lookup leaves an offset below the page's size if the page was there and only the span too long.
-        var crosses = pageOffset < 4096 && (current.Properties & OpRecordFlags.ChecksGroup) != 0 && ++record->Crossings == MaxCrossings;
-        var block = current.Block;
         var leavesAfter = (current.Properties & OpRecordFlags.LeavesAfterGroup) != 0;
         var last = record + current.GroupLength - 1;
         var properties = OpRecordFlags.None;
@@ -88,11 +92,6 @@ internal sealed unsafe partial class RecompilerEngine
         if ((properties & OpRecordFlags.WritesFlags) != 0)
         {
             FlagImage.Store(_state, _fields);
-        }
-
-        if (crosses)
-        {
-            Ungroup(block);
         }
 
         // Emitted code counts on addresses that were looked up before; what an instruction did, or others meanwhile, may forbid to go on in the same code.
