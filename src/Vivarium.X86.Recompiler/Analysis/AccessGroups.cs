@@ -15,7 +15,6 @@ internal sealed class AccessGroups
     private readonly int[] _groupOf = new int[BlockDecoder.MaxInstructions];
     private readonly int[] _displacements = new int[BlockDecoder.MaxInstructions];
     private readonly int[] _regionEnd = new int[BlockDecoder.MaxInstructions];
-    private readonly bool[] _isAcross = new bool[BlockDecoder.MaxInstructions];
     private readonly int[] _versions = new int[16];
     private readonly int[] _deltas = new int[16];
     private int _count;
@@ -41,9 +40,6 @@ internal sealed class AccessGroups
 
     /// <summary>The last instruction that the interpreter must execute if it takes over at <paramref name="i"/>: until then host addresses are in use.</summary>
     public int RegionEnd(int i) => _regionEnd[i];
-
-    /// <summary>Whether a host address that was looked up before <paramref name="i"/> is used at it or behind it.</summary>
-    public bool IsAcross(int i) => _isAcross[i];
 
     /// <summary>An access of <paramref name="sizeBytes"/> at the operation's address, or on the stack at RSP plus a displacement.</summary>
     public void Access(int i, in DecodedOp op, int sizeBytes, bool writes)
@@ -88,7 +84,6 @@ internal sealed class AccessGroups
         for (var i = 0; i < instructionCount; i++)
         {
             _regionEnd[i] = i;
-            _isAcross[i] = false;
         }
 
         Span<int> slotEnds = [None, None, None, None];
@@ -116,7 +111,6 @@ internal sealed class AccessGroups
                 continue;
             }
 
-            _isAcross.AsSpan(group.First + 1, group.Last - group.First).Fill(true);
             var end = group.Last;
             for (var i = group.First; i <= end; i++)
             {

@@ -72,14 +72,13 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>
     /// Lets a lookup that misses the TLB be made again once the page is there, rather than have the interpreter execute what follows. It does so
-    /// where nothing but the page decides whether the access is good, and where no host address from before is in use: filling the TLB may copy or
-    /// revoke the page behind it.
+    /// where nothing but the page decides whether the access is good.
     /// </summary>
     private void NoteLookup(int i, DecodedOp* op, byte* start, int low, int sizeBytes, bool writes)
     {
         // The jump that redirects the block must not be entered in its middle.
         var isInRedirection = start > _entry && start < _entry + X64Assembler.JumpBytes;
-        if (_usesX87 || isInRedirection || _groups.IsAcross(i))
+        if (_usesX87 || isInRedirection)
         {
             return;
         }

@@ -142,7 +142,10 @@ internal sealed unsafe partial class RecompilerEngine
         return false;
     }
 
-    /// <summary>Whether the TLB had no entry for the record's lookup and has one now that satisfies it.</summary>
+    /// <summary>
+    /// Whether the TLB had no entry for the record's lookup and has one now that satisfies it, and no other was dropped meanwhile: emitted code may
+    /// go on with host addresses from earlier lookups.
+    /// </summary>
     private bool TryFill(in OpRecord record)
     {
         var linear = (record.Lookup & LookupKind.Stack) != 0
@@ -150,10 +153,12 @@ internal sealed unsafe partial class RecompilerEngine
             : LinearAddress(record.Op) + (ulong)record.LookupLow;
         linear = (_mode & (TranslationMode)DecodeMode.Code64) != 0 ? linear : (uint)linear;
         var writes = (record.Lookup & LookupKind.Write) != 0;
+        var flushes = _core.Tlb.FlushCount;
         return (linear & 0xFFF) + record.LookupBytes <= 4096
             && !IsCached(linear, record.LookupBytes, writes)
             && _core.TryFillTlb(linear, writes ? PageAccess.Write : PageAccess.Read)
-            && IsCached(linear, record.LookupBytes, writes);
+            && IsCached(linear, record.LookupBytes, writes)
+            && _core.Tlb.FlushCount == flushes;
     }
 
     private ulong LinearAddress(DecodedOp op) => _core.LinearAddress(&op);

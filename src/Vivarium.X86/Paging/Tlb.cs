@@ -77,9 +77,13 @@ internal sealed unsafe class Tlb
         return entry;
     }
 
+    /// <summary>How often entries were dropped, by whatever asked for it.</summary>
+    public int FlushCount { get; private set; }
+
     /// <summary>Forgets everything, or all but global pages.</summary>
     public void Flush(bool keepGlobal)
     {
+        FlushCount++;
         if (!keepGlobal)
         {
             _hasLargePages = false;
@@ -111,6 +115,7 @@ internal sealed unsafe class Tlb
     /// <summary>Forgets the page that holds an address, whatever its size, in every mode.</summary>
     public void FlushPage(ulong linear)
     {
+        FlushCount++;
         if (_hasLargePages && (IsLarge(linear, 21) || IsLarge(linear, 22) || IsLarge(linear, 30)))
         {
             Flush(keepGlobal: false);
