@@ -22,6 +22,9 @@ internal struct AccessGroup
     /// <summary>Whether any member writes.</summary>
     public bool Writes;
 
+    /// <summary>Its span crossed a page too often: each member is checked alone.</summary>
+    public bool IsRefused;
+
     /// <summary>Where the host address is kept between members.</summary>
     public int Slot;
 }

@@ -41,8 +41,11 @@ internal sealed class AccessGroups
     /// <summary>The last instruction that the interpreter must execute if it takes over at <paramref name="i"/>: until then host addresses are in use.</summary>
     public int RegionEnd(int i) => _regionEnd[i];
 
-    /// <summary>An access of <paramref name="sizeBytes"/> at the operation's address, or on the stack at RSP plus a displacement.</summary>
-    public void Access(int i, in DecodedOp op, int sizeBytes, bool writes)
+    /// <summary>
+    /// An access of <paramref name="sizeBytes"/> at the operation's address, or on the stack at RSP plus a displacement. If it is the first of a
+    /// group but may not lead, each of the group is checked alone.
+    /// </summary>
+    public void Access(int i, in DecodedOp op, int sizeBytes, bool writes, bool mayLead)
     {
         if (op.Displacement < int.MinValue + MaxSpanBytes)
         {
@@ -51,7 +54,7 @@ internal sealed class AccessGroups
         }
 
         var key = new AddressKey(op.Base, VersionOf(op.Base), op.Index, VersionOf(op.Index), op.Scale, op.SegmentBase, op.AddressShift);
-        Join(i, key, (long)op.Displacement + DeltaOf(op.Base) + ((long)DeltaOf(op.Index) << op.Scale), sizeBytes, writes);
+        Join(i, key, (long)op.Displacement + DeltaOf(op.Base) + ((long)DeltaOf(op.Index) << op.Scale), sizeBytes, writes, mayLead);
     }
 
     /// <summary>A register changed in a way that is not known.</summary>
@@ -90,7 +93,7 @@ internal sealed class AccessGroups
         for (var g = 0; g < _count; g++)
         {
             ref var group = ref _groups[g];
-            group.Slot = group.Members > 1 ? FreeSlot(slotEnds, group.First) : None;
+            group.Slot = group.Members > 1 && !group.IsRefused ? FreeSlot(slotEnds, group.First) : None;
             if (group.Slot != None)
             {
                 slotEnds[group.Slot] = group.Last;
@@ -141,7 +144,7 @@ internal sealed class AccessGroups
 
     private int DeltaOf(ushort register) => register < 16 * sizeof(ulong) ? _deltas[register >> 3] : 0;
 
-    private void Join(int i, in AddressKey key, long displacement, int sizeBytes, bool writes)
+    private void Join(int i, in AddressKey key, long displacement, int sizeBytes, bool writes, bool mayLead)
     {
         if (displacement is < int.MinValue / 2 or > int.MaxValue / 2)
         {
@@ -166,7 +169,7 @@ internal sealed class AccessGroups
             }
         }
 
-        _groups[_count] = new AccessGroup { Key = key, First = i, Last = i, Members = 1, Low = low, High = high, Writes = writes };
+        _groups[_count] = new AccessGroup { Key = key, First = i, Last = i, Members = 1, Low = low, High = high, Writes = writes, IsRefused = !mayLead };
         _groupOf[i] = _count++;
     }
 }

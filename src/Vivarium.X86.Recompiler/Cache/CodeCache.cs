@@ -24,7 +24,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
-    private readonly HashSet<BlockKey> _ungrouped = [];
+    private readonly HashSet<(BlockKey Key, int PageOffset)> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
     private int _settled;
@@ -128,11 +128,11 @@ internal sealed unsafe class CodeCache : IDisposable
 
     public TranslatedBlock BlockAt(int number) => _byNumber[number];
 
-    /// <summary>Whether accesses of the block are to be checked one by one.</summary>
-    public bool IsUngrouped(in BlockKey key) => _ungrouped.Contains(key);
+    /// <summary>Whether the accesses of a block that the one at a page offset would be checked for are to be checked one by one.</summary>
+    public bool IsUngrouped(in BlockKey key, int pageOffset) => _ungrouped.Count != 0 && _ungrouped.Contains((key, pageOffset));
 
-    /// <summary>From now on accesses of the block are checked one by one: spans of it cross a page time and again.</summary>
-    public void Ungroup(TranslatedBlock block) => _ungrouped.Add(block.Key);
+    /// <summary>From now on those accesses are checked one by one: their span crosses a page time and again.</summary>
+    public void Ungroup(TranslatedBlock block, int pageOffset) => _ungrouped.Add((block.Key, pageOffset));
 
     /// <summary>Who enters <paramref name="block"/> goes on in <paramref name="successor"/>. Every vCPU must be at a boundary or parked.</summary>
     public void Redirect(TranslatedBlock block, TranslatedBlock successor)

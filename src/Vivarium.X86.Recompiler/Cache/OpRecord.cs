@@ -31,6 +31,9 @@ internal struct OpRecord
     /// <summary>How often the span that it checks for its group ended beyond the page.</summary>
     public ushort Crossings;
 
+    /// <summary>When they began to be counted, in units of 1,024 instructions of the vCPU that saw the first.</summary>
+    public uint CrossingsSince;
+
     /// <summary>Where its lookup begins, as an offset in the cache, so that it can be made again; 0 if it has none.</summary>
     public int LookupOffset;
 

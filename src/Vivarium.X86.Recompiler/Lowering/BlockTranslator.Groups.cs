@@ -22,36 +22,31 @@ internal sealed unsafe partial class BlockTranslator
         _heldGroup = AccessGroups.None;
         Array.Fill(_records, -1, 0, _run.Count);
         _groups.Begin(_run.Count);
-        if (_cache.IsUngrouped(new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode)))
-        {
-            _groups.End(_run.Count);
-            return;
-        }
-
+        var key = new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode);
         for (var i = 0; i < _run.Count; i++)
         {
-            NoteAccess(i);
+            NoteAccess(i, !_cache.IsUngrouped(key, OpAt(i)->PageOffset));
             NoteRegisters(i);
         }
 
         _groups.End(_run.Count);
     }
 
-    private void NoteAccess(int i)
+    private void NoteAccess(int i, bool mayLead)
     {
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         switch (_kinds[i])
         {
             case LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Mmx or LoweringKind.X87 when op->HasMemory:
-                _groups.Access(i, *op, instruction.MemorySize.GetSize(), WritesMemory(instruction, _traits.Of(instruction)));
+                _groups.Access(i, *op, instruction.MemorySize.GetSize(), WritesMemory(instruction, _traits.Of(instruction)), mayLead);
                 break;
             case LoweringKind.Push when !op->HasMemory:
             case LoweringKind.Call when IsDirect(instruction):
-                _groups.Access(i, StackOperand(-WordSize), WordSize, writes: true);
+                _groups.Access(i, StackOperand(-WordSize), WordSize, writes: true, mayLead);
                 break;
             case LoweringKind.Pop or LoweringKind.Return:
-                _groups.Access(i, StackOperand(0), WordSize, writes: false);
+                _groups.Access(i, StackOperand(0), WordSize, writes: false, mayLead);
                 break;
             case LoweringKind.Interpret or LoweringKind.SwapGs:
                 _groups.Break();

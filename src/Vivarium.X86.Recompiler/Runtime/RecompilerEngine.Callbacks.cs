@@ -49,9 +49,9 @@ internal sealed unsafe partial class RecompilerEngine
 
         // A lookup leaves an offset below the page's size if the page was there and only the span too long.
         if (pageOffset < 4096 && (current.Properties & OpRecordFlags.ChecksGroup) != 0 && _cache.Generation == _generation
-            && ++record->Crossings == MaxCrossings)
+            && CrossesOften(record))
         {
-            Ungroup(current.Block);
+            Ungroup(current);
         }
 
         if (_cache.Generation != _generation)
@@ -166,8 +166,26 @@ internal sealed unsafe partial class RecompilerEngine
     private bool IsCached(ulong linear, int sizeBytes, bool writes) =>
         (writes ? _core.CachedWrite(linear, sizeBytes) : _core.CachedRead(linear, sizeBytes)) != null;
 
-    /// <summary>Translates a block again with a check for each access.</summary>
-    private void Ungroup(int number)
+    /// <summary>Notes that the span of a group ended beyond the page. Whether it does so often enough to check its accesses one by one.</summary>
+    private bool CrossesOften(OpRecord* record)
+    {
+        var now = (uint)((_retired + _slice - _fields->Counter) >> 10);
+        if (record->Crossings == 0)
+        {
+            record->CrossingsSince = now;
+        }
+
+        if (++record->Crossings < MaxCrossings)
+        {
+            return false;
+        }
+
+        record->Crossings = 0;
+        return now - record->CrossingsSince < CrossingPeriod;
+    }
+
+    /// <summary>Translates a block again, with a check for each access of the group that a record's instruction leads.</summary>
+    private void Ungroup(in OpRecord leader)
     {
         _core.Revocation?.Leave();
         lock (_cache.Gate)
@@ -178,13 +196,13 @@ internal sealed unsafe partial class RecompilerEngine
                 return;
             }
 
-            var block = _cache.BlockAt(number);
+            var block = _cache.BlockAt(leader.Block);
             if (_cache.Find(block.Key) != block || block.Key.Mode != _mode)
             {
                 return;
             }
 
-            _cache.Ungroup(block);
+            _cache.Ungroup(block, leader.Op.PageOffset);
             if (Translate(block.Key) is { } successor)
             {
                 _core.BeginExclusive();

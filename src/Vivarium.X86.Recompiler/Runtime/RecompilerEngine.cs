@@ -12,8 +12,11 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     /// <summary>Instructions after which emitted code comes back at the latest to look at events.</summary>
     private const long SliceInstructions = 1 << 16;
 
-    /// <summary>Spans that crossed a page after which a block does without them.</summary>
+    /// <summary>Crossings of a page within <see cref="CrossingPeriod"/> after which a group is given up.</summary>
     private const int MaxCrossings = 64;
+
+    /// <summary>In units of 1,024 instructions. A crossing costs some hundred, so that those which stay cost some percent at most.</summary>
+    private const uint CrossingPeriod = 1024;
 
     private readonly CodeCache _cache;
     private readonly CpuCore _core;
@@ -32,6 +35,10 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     private bool _isDisposed;
     private Exception? _failure;
     private long _translationTicks;
+
+    /// <summary>Instructions executed in emitted code before the current slice, and the length of that.</summary>
+    private long _retired;
+    private long _slice;
 
     public RecompilerEngine(CodeCache cache, VcpuMemory memory, CpuCore core, Interpreter interpreter)
     {
@@ -239,6 +246,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         }
 
         Entries++;
+        _slice = slice;
         var exit = _enter(_state, code);
         if (_failure is { } failure)
         {
@@ -250,6 +258,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         var counter = _fields->Counter;
         counter = (counter ^ (counter << 1)) < 0 ? counter ^ long.MinValue : counter;
         left -= slice - counter;
+        _retired += slice - counter;
         return exit;
     }
 
