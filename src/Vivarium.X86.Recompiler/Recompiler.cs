@@ -20,12 +20,14 @@ public sealed class Recompiler : ExecutionEngineProvider
         options ??= new RecompilerOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.CodeCacheBytes, 1 << 20);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.CodeCacheBytes, 1 << 30);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.HotSamples);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.HotSamples, 1_000_000);
         if (!IsSupported)
         {
             throw new PlatformNotSupportedException("The recompiler emits code for x64 hosts only: choose the interpreter on this one.");
         }
 
-        _cache = new CodeCache(options.CodeCacheBytes, options.PerfMap ? new PerfMap() : null);
+        _cache = new CodeCache(options.CodeCacheBytes, options.PerfMap ? new PerfMap() : null, options.HotSamples);
     }
 
     /// <summary>Whether this host's processor can run what a recompiler emits. It may still refuse executable memory.</summary>

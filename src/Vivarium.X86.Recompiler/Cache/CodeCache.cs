@@ -31,8 +31,9 @@ internal sealed unsafe class CodeCache : IDisposable
     private int _recordCount;
     private int _edgeCount;
 
-    public CodeCache(int sizeBytes, PerfMap? perfMap = null)
+    public CodeCache(int sizeBytes, PerfMap? perfMap = null, int hotSamples = 0)
     {
+        HotSamples = hotSamples;
         _perfMap = perfMap;
         _memory = new CodeMemory(sizeBytes);
 
@@ -50,11 +51,17 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Held while the cache is looked at or changed. A vCPU parks while it waits for it.</summary>
     public Lock Gate { get; } = new();
 
+    /// <summary>Entries of the site TLB.</summary>
+    public SiteTable Sites { get; } = new();
+
     /// <summary>Entry, exit and callbacks, at the start of the cache.</summary>
     public Thunks Thunks { get; }
 
     /// <summary>Counts how often the cache was emptied.</summary>
     public int Generation { get; private set; }
+
+    /// <summary>Samples of a block that make it hot; 0 if all code is.</summary>
+    public int HotSamples { get; }
 
     /// <summary>Bytes of code.</summary>
     public int UsedBytes => _used;
@@ -101,9 +108,9 @@ internal sealed unsafe class CodeCache : IDisposable
     public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, bool isHot)
     {
-        var block = new TranslatedBlock(key, ExecutableOf(entry));
+        var block = new TranslatedBlock(key, ExecutableOf(entry), isHot);
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
         if (_used - _settled >= 2 * SettledBytes)
@@ -113,12 +120,16 @@ internal sealed unsafe class CodeCache : IDisposable
         }
 
         _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
-        _blocks[key] = block;
-        AddToPage(key.Gpa >> 12, key);
-        if (key.SecondPageGpa != DecodedRun.NoPage)
+        if (_blocks.TryAdd(key, block))
         {
-            AddToPage(key.SecondPageGpa >> 12, key);
+            AddToPage(key.Gpa >> 12, key);
+            if (key.SecondPageGpa != DecodedRun.NoPage)
+            {
+                AddToPage(key.SecondPageGpa >> 12, key);
+            }
         }
+
+        _blocks[key] = block;
 
         return block;
     }
@@ -175,6 +186,7 @@ internal sealed unsafe class CodeCache : IDisposable
         Forget();
         _byNumber.Clear();
         _ungrouped.Clear();
+        Sites.Clear();
         _used = _firstByte;
         _settled = 0;
         _recordCount = 0;

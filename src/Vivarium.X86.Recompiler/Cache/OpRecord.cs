@@ -45,6 +45,12 @@ internal struct OpRecord
 
     public LookupKind Lookup;
 
+    /// <summary>The entry of the site TLB that its access has, or <see cref="SiteTable.None"/>.</summary>
+    public int Site;
+
+    /// <summary>Bytes that are looked up there.</summary>
+    public byte SiteBytes;
+
     /// <summary>How often the interpreter ran it.</summary>
     public uint Hits;
 }

@@ -98,7 +98,7 @@ internal sealed unsafe class DumpTranslator : IDisposable
             _cache.Empty();
         }
 
-        var block = _translator.Translate(_cache, _run, Mode);
+        var block = _translator.Translate(_cache, _run, Mode, isHot: true);
         var start = _cache.WritableOf(block.Code);
         var lines = new HostListing(_cache, _map).Read(start, _cache.Next);
         return new TranslationDumpBlock(address, length, (int)(_cache.Next - start), [.. Parts(address, start, lines)]);

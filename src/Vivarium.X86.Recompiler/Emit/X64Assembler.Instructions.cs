@@ -22,6 +22,20 @@ internal sealed unsafe partial class X64Assembler
         Op(4, 0x89, source, memory);
     }
 
+    /// <summary>add word [memory], imm8, sign-extended.</summary>
+    public void Add16(in HostOperand memory, sbyte value)
+    {
+        Byte(0x66);
+        Op(4, 0x83, 0, memory);
+        Byte(value);
+    }
+
+    /// <summary>push qword [memory].</summary>
+    public void PushMemory(in HostOperand memory) => Op(4, 0xFF, 6, memory);
+
+    /// <summary>pop qword [memory].</summary>
+    public void PopMemory(in HostOperand memory) => Op(4, 0x8F, 0, memory);
+
     /// <summary>movzx dst, word [memory].</summary>
     public void LoadZero16(int destination, in HostOperand memory) => Op0F(4, 0xB7, destination, memory);
 

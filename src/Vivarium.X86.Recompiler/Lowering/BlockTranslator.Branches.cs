@@ -21,6 +21,7 @@ internal sealed unsafe partial class BlockTranslator
             Target = staysIfTaken ? op->PageOffset + op->Length : (int)op->Immediate,
             Count = i + 1,
             SavesFlags = !_flagsSaved,
+            IsSwapped = _isSwapped,
         });
     }
 
@@ -35,6 +36,7 @@ internal sealed unsafe partial class BlockTranslator
 
         var flags = SaveAllFlags();
         EmitIndirectTarget(i, flags);
+        EndRegisters();
         EmitJumpCache(i, flags, i + 1, default);
     }
 
@@ -48,6 +50,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             var top = StackOperand(-WordSize);
             StoreReturnAddress(Access(i, &top, WordSize, writes: true), next);
+            EndRegisters();
             MoveStackPointer(-WordSize);
             PushReturnFrame();
             CallTarget((int)op->Immediate, i + 1);
@@ -55,6 +58,7 @@ internal sealed unsafe partial class BlockTranslator
         else
         {
             EmitIndirectTarget(i, flags);
+            EndRegisters();
             _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Data);
             EmitStackTop();
             Lookup(i, flags, WordSize, writes: true, isAligned: false);
@@ -116,6 +120,7 @@ internal sealed unsafe partial class BlockTranslator
         var flags = SaveAllFlags();
         var top = StackOperand(0);
         _a.Load(WordSize, Data, Access(i, &top, WordSize, writes: false));
+        EndRegisters();
         _a.AluLoad(8, 7, Data, new HostOperand(Rsp, 8));
         var unmatched = _a.JumpIf(5);
         MoveStackPointer(WordSize + (int)op->Immediate);
@@ -181,6 +186,7 @@ internal sealed unsafe partial class BlockTranslator
             SaveFlags(Data);
         }
 
+        EndRegisters();
         if (!IsLinkable(target))
         {
             EmitFarEdge(target, count);
@@ -323,6 +329,11 @@ internal sealed unsafe partial class BlockTranslator
             if (stub.SavesFlags)
             {
                 SaveFlags(Data);
+            }
+
+            if (stub.IsSwapped)
+            {
+                GiveBackRegisters();
             }
 
             if (!IsLinkable(stub.Target))

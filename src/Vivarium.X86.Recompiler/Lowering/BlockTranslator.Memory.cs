@@ -13,6 +13,9 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>What is shifted out of an address above the offset of its TLB entry: 12 bits of page offset less 5 of entry size.</summary>
     private const int SlotShift = 7;
 
+    /// <summary>Lookups that are made again under the block's own assignment of registers: the record, and where the lookup begins.</summary>
+    private readonly List<(int Record, nint Start)> _retries = [];
+
     private const int SlotMask = (Tlb.EntryCount - 1) << 5;
 
     /// <summary>
@@ -86,6 +89,11 @@ internal sealed unsafe partial class BlockTranslator
         var isStack = op != OpAt(i);
         var record = _cache.Record(_records[i]);
         record->LookupOffset = _cache.OffsetOf(start);
+        if (_isSwapped)
+        {
+            _retries.Add((_records[i], (nint)start));
+        }
+
         record->LookupLow = (short)(low + (isStack ? op->Displacement : 0));
         record->LookupBytes = (byte)sizeBytes;
         record->Lookup = (writes ? LookupKind.Write : LookupKind.Read) | (isStack ? LookupKind.Stack : 0) | (_usesVectors ? LookupKind.ReloadsVectors : 0);
@@ -169,6 +177,34 @@ internal sealed unsafe partial class BlockTranslator
     /// </summary>
     private HostOperand Lookup(int i, in FlagRecovery flags, int sizeBytes, bool writes, bool isAligned, bool keepsData = false)
     {
+        if (_isHot && !HasSite(i) && SiteOf(i, sizeBytes, writes) is var site && site != SiteTable.None)
+        {
+            return LookupAtSite(site, i, flags, sizeBytes, writes, isAligned, keepsData);
+        }
+
+        var table = EmitTlbTest(sizeBytes, writes);
+        var miss = _a.JumpIf(7);
+        byte* misaligned = null;
+        if (isAligned)
+        {
+            misaligned = EmitAlignmentTest(sizeBytes);
+        }
+
+        var page = new HostOperand(State, Data, 0, table + PageOffset);
+        AddSlowPath(i, flags, miss, misaligned);
+        if (keepsData)
+        {
+            _a.Load(8, Data, page);
+            return new HostOperand(Address, Data, 0, 0);
+        }
+
+        _a.AluLoad(8, 0, Address, page);
+        return new HostOperand(Address, 0);
+    }
+
+    /// <summary>What comes before the jump to the slow path: from the linear address to the offset in the page. Returns the offset of the mode's entries.</summary>
+    private int EmitTlbTest(int sizeBytes, bool writes)
+    {
         var table = VcpuMemory.TlbOffset + ((int)(_mode & TranslationMode.MmuMask) >> (int)TranslationMode.MmuShift) * Tlb.EntryCount * sizeof(TlbEntry);
         if (CodeHost.HasBmi2)
         {
@@ -183,25 +219,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Alu(4, 4, Data, SlotMask);
         _a.AluLoad(8, 6, Address, new HostOperand(State, Data, 0, table + (writes ? WriteTagOffset : ReadTagOffset)));
         _a.Alu(8, 7, Address, 4096 - sizeBytes);
-        var miss = _a.JumpIf(7);
-        byte* misaligned = null;
-        if (isAligned)
-        {
-            // test sil, size - 1: the page offset decides.
-            _a.Bytes([0x40, 0xF6, 0xC6, (byte)(sizeBytes - 1)]);
-            misaligned = _a.JumpIf(5);
-        }
-
-        var page = new HostOperand(State, Data, 0, table + PageOffset);
-        AddSlowPath(i, flags, miss, misaligned);
-        if (keepsData)
-        {
-            _a.Load(8, Data, page);
-            return new HostOperand(Address, Data, 0, 0);
-        }
-
-        _a.AluLoad(8, 0, Address, page);
-        return new HostOperand(Address, 0);
+        return table;
     }
 
     /// <summary>
@@ -233,7 +251,7 @@ internal sealed unsafe partial class BlockTranslator
         record->GroupLength = (byte)(end - i + 1);
         record->Properties |= leaves ? OpRecordFlags.LeavesAfterGroup : 0;
         record->Properties |= _groups.Of(i) is var g && g != AccessGroups.None && _groups[g].First == i ? OpRecordFlags.ChecksGroup : 0;
-        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end) });
+        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end), IsSwapped = _isSwapped });
     }
 
     private bool IsBranch(int i) => _kinds[i] is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return;
@@ -250,15 +268,34 @@ internal sealed unsafe partial class BlockTranslator
         }
     }
 
+    /// <summary>test sil, size - 1: the page offset decides.</summary>
+    private byte* EmitAlignmentTest(int sizeBytes)
+    {
+        _a.Bytes([0x40, 0xF6, 0xC6, (byte)(sizeBytes - 1)]);
+        return _a.JumpIf(5);
+    }
+
+    private void BindIfAny(byte* jump)
+    {
+        if (jump != null)
+        {
+            _a.Bind(jump);
+        }
+    }
+
     private void EmitSlowPaths()
     {
+        EmitSiteMisses();
         foreach (var path in _slowPaths)
         {
             Parts?.Add(CodePart.SlowPath, _cache.Record(path.Record)->IndexInBlock, _a.Position);
-            _a.Bind(path.First);
-            if (path.Second != null)
+            BindIfAny(path.First);
+            BindIfAny(path.Second);
+            BindIfAny(path.Third);
+
+            if (path.IsSwapped)
             {
-                _a.Bind(path.Second);
+                GiveBackRegisters();
             }
 
             _a.MoveImmediate(Data, path.Record);
@@ -268,13 +305,21 @@ internal sealed unsafe partial class BlockTranslator
                 continue;
             }
 
-            ReloadRegisters();
+            ReloadRegisters(path.IsSwapped);
             if (path.RestoresFlags)
             {
                 RestoreFlags(Address);
             }
 
             _a.Jump(path.Resume);
+        }
+
+        foreach (var (record, start) in _retries)
+        {
+            Parts?.Add(CodePart.SlowPath, _cache.Record(record)->IndexInBlock, _a.Position);
+            _cache.Record(record)->LookupOffset = _cache.OffsetOf(_a.Position);
+            TakeRegistersAgain();
+            _a.Jump((byte*)start);
         }
     }
 }

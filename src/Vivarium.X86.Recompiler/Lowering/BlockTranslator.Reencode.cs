@@ -146,7 +146,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>
     /// Where a guest register is for one instruction. Beside AH to BH no REX prefix can stand, so what needs one passes through a temporary.
     /// </summary>
-    private static MappedRegister Map(Register register, bool reads, bool writes, int temporary, bool hasHigh, bool mayStay)
+    private MappedRegister Map(Register register, bool reads, bool writes, int temporary, bool hasHigh, bool mayStay)
     {
         if (register is >= Register.AH and <= Register.BH)
         {
@@ -156,7 +156,7 @@ internal sealed unsafe partial class BlockTranslator
         var guest = register.GetFullRegister() - Register.RAX;
         var size = register.GetSize();
         var host = Of(guest);
-        var mapped = new MappedRegister { Guest = guest, Host = host, Loads = false, Stores = false, Size = size };
+        var mapped = new MappedRegister { Guest = guest, Home = host, Host = host, Loads = false, Stores = false, Size = size };
         if (host == None && mayStay && !hasHigh)
         {
             return mapped with { Stays = true };

@@ -9,7 +9,7 @@ internal sealed unsafe partial class BlockTranslator
     private const int GuestRsp = 4;
     private const int GuestRbp = 5;
 
-    private static int StackPointer => Of(GuestRsp);
+    private int StackPointer => Of(GuestRsp);
 
     private void Push(int i)
     {

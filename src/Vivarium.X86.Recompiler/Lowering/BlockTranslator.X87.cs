@@ -63,9 +63,15 @@ internal sealed unsafe partial class BlockTranslator
         _a.Bind(live);
     }
 
-    /// <summary>Behind a callback: vector and x87 registers went to the state for it.</summary>
-    private void ReloadRegisters()
+    /// <summary>Behind a callback: vector and x87 registers went to the state for it, and swapped general ones to where others expect them.</summary>
+    private void ReloadRegisters(bool isSwapped)
     {
+        if (isSwapped)
+        {
+            TakeRegistersAgain();
+        }
+
+
         if (_usesVectors)
         {
             _a.Call(_cache.Thunks.LoadVectors);

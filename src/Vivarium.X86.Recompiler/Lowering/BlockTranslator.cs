@@ -18,28 +18,41 @@ internal sealed unsafe partial class BlockTranslator
     private TranslationMode _mode;
     private byte* _entry;
     private bool _usesVectors;
+    private bool _isHot;
 
     /// <summary>Where the parts of a block are noted for whoever wants to look at it.</summary>
     public CodeMap? Parts { get; init; }
 
-    /// <summary>Translates a run into the cache, which has room for it, and returns the block.</summary>
-    public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode)
+    /// <summary>
+    /// Translates a run into the cache, which has room for it, and returns the block. Code that is hot is laid out with more effort: loops
+    /// several times, registers in better places, accesses with a page of their own.
+    /// </summary>
+    public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode, bool isHot)
     {
+        _isHot = isHot;
         _cache = cache;
         _run = run;
         _mode = mode;
-        run.Unroll();
+        if (isHot)
+        {
+            run.Unroll();
+        }
+
         _slowPaths.Clear();
         _edgeStubs.Clear();
+        _retries.Clear();
+        _siteMisses.Clear();
         Classify();
         AnalyzeFlags();
         FindGroups();
+        AssignRegisters();
         _a.Begin(cache.Next);
         _a.Align(16);
         _entry = _a.Position;
         Parts?.Begin(_entry);
         BeginVectors();
         BeginX87();
+        BeginRegisters();
         BeginFlags();
         var isOpen = true;
         for (var i = 0; i < run.Count; i++)
@@ -59,7 +72,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position);
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, isHot);
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;
@@ -212,6 +225,11 @@ internal sealed unsafe partial class BlockTranslator
         var leaves = OpAt(i)->Code is OpCode.CallAndLeave or (>= OpCode.Jump and <= OpCode.JumpNle);
         var mayStay = leaves && MayStay(i);
         var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0) | (mayStay ? OpRecordFlags.MayStay : 0), TakeFlags(i));
+        if (_isSwapped)
+        {
+            GiveBackRegisters();
+        }
+
         _a.MoveImmediate(HostRegister.Data, record);
         _a.Call(_cache.Thunks.Interpret);
         if (leaves && !mayStay)
@@ -219,7 +237,7 @@ internal sealed unsafe partial class BlockTranslator
             return false;
         }
 
-        ReloadRegisters();
+        ReloadRegisters(_isSwapped);
         _x87Note = default;
 
         if (_flagAnalysis.Writes(i) != 0)
@@ -265,6 +283,7 @@ internal sealed unsafe partial class BlockTranslator
             IndexInBlock = (ushort)i,
             IcedCode = (ushort)InstructionAt(i).Code,
             GroupLength = 1,
+            Site = SiteTable.None,
             Properties = properties,
         });
     }

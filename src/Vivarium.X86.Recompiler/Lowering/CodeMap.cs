@@ -47,6 +47,9 @@ internal enum CodePart : byte
     /// <summary>The way to the interpreter and back.</summary>
     SlowPath,
 
+    /// <summary>The lookup of an access that met another page than its site's entry has.</summary>
+    SiteMiss,
+
     /// <summary>The out-of-line part of a way to another block.</summary>
     Edge,
 }

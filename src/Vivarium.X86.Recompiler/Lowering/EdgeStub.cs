@@ -21,6 +21,9 @@ internal unsafe struct EdgeStub
     /// <summary>Instructions of the block that were executed when the edge is taken.</summary>
     public int Count;
 
+    /// <summary>The block's own assignment of registers holds where the conditional jump is.</summary>
+    public bool IsSwapped;
+
     /// <summary>The flags are only in the host's register.</summary>
     public bool SavesFlags;
 }

@@ -6,6 +6,9 @@ internal readonly record struct MappedRegister
     /// <summary>The guest's general register.</summary>
     public int Guest { get; init; }
 
+    /// <summary>Where the guest register lives in this block, or <see cref="HostRegister.None"/>.</summary>
+    public int Home { get; init; }
+
     /// <summary>The host's register by its encoding.</summary>
     public int Host { get; init; }
 
@@ -31,14 +34,13 @@ internal readonly record struct MappedRegister
     {
         if (Loads)
         {
-            var home = HostRegister.Of(Guest);
-            if (home == HostRegister.None)
+            if (Home == HostRegister.None)
             {
                 assembler.Load(8, Host, HostOperand.Gpr(Guest));
             }
             else
             {
-                assembler.Move(8, Host, home);
+                assembler.Move(8, Host, Home);
             }
         }
     }
@@ -47,14 +49,13 @@ internal readonly record struct MappedRegister
     {
         if (Stores)
         {
-            var home = HostRegister.Of(Guest);
-            if (home == HostRegister.None)
+            if (Home == HostRegister.None)
             {
                 assembler.Store(8, HostOperand.Gpr(Guest), Host);
             }
             else
             {
-                assembler.Move(8, home, Host);
+                assembler.Move(8, Home, Host);
             }
         }
     }

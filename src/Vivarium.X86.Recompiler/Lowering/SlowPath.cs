@@ -3,9 +3,10 @@ namespace Vivarium.X86;
 /// <summary>Out-of-line code that hands an instruction to the interpreter and comes back behind it.</summary>
 internal unsafe struct SlowPath
 {
-    /// <summary>Displacements of the jumps that lead here; the second may be null.</summary>
+    /// <summary>Displacements of the jumps that lead here, or null.</summary>
     public byte* First;
     public byte* Second;
+    public byte* Third;
     public int Record;
 
     /// <summary>The last instruction that the interpreter executes.</summary>
@@ -16,6 +17,9 @@ internal unsafe struct SlowPath
 
     /// <summary>The host's flags are in use at <see cref="Resume"/>.</summary>
     public bool RestoresFlags;
+
+    /// <summary>The block's own assignment of registers holds.</summary>
+    public bool IsSwapped;
 
     /// <summary>The interpreter leaves the block: nothing comes back.</summary>
     public bool Leaves;

@@ -47,8 +47,12 @@ internal sealed unsafe partial class RecompilerEngine
             _state->Fop = current.X87.Opcode;
         }
 
-        // A lookup leaves an offset below the page's size if the page was there and only the span too long.
-        if (pageOffset < 4096 && (current.Properties & OpRecordFlags.ChecksGroup) != 0 && _cache.Generation == _generation
+        // A lookup leaves an offset below the page's size if the page was there: then a site misses often, or the span is too long.
+        if (current.Site != SiteTable.None && pageOffset + current.SiteBytes <= 4096)
+        {
+            NoteSiteMisses(current);
+        }
+        else if (pageOffset < 4096 && (current.Properties & OpRecordFlags.ChecksGroup) != 0 && _cache.Generation == _generation
             && CrossesOften(record))
         {
             Ungroup(current);
@@ -169,7 +173,7 @@ internal sealed unsafe partial class RecompilerEngine
     /// <summary>Notes that the span of a group ended beyond the page. Whether it does so often enough to check its accesses one by one.</summary>
     private bool CrossesOften(OpRecord* record)
     {
-        var now = (uint)((_retired + _slice - _fields->Counter) >> 10);
+        var now = Age;
         if (record->Crossings == 0)
         {
             record->CrossingsSince = now;
@@ -191,23 +195,10 @@ internal sealed unsafe partial class RecompilerEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
-            if (_cache.Generation != _generation || !_cache.HasRoom)
+            if (CanReplace(leader.Block) is { } block)
             {
-                return;
-            }
-
-            var block = _cache.BlockAt(leader.Block);
-            if (_cache.Find(block.Key) != block || block.Key.Mode != _mode)
-            {
-                return;
-            }
-
-            _cache.Ungroup(block, leader.Op.PageOffset);
-            if (Translate(block.Key) is { } successor)
-            {
-                _core.BeginExclusive();
-                _cache.Redirect(block, successor);
-                _core.EndExclusive();
+                _cache.Ungroup(block, leader.Op.PageOffset);
+                Replace(block, block.IsHot);
             }
         }
     }

@@ -40,6 +40,9 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     private long _retired;
     private long _slice;
 
+    /// <summary>The last slice was used up: what runs next is a sample of what runs often.</summary>
+    private bool _isSampled;
+
     public RecompilerEngine(CodeCache cache, VcpuMemory memory, CpuCore core, Interpreter interpreter)
     {
         _cache = cache;
@@ -81,8 +84,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     {
         if (_cache.Generation != _generation)
         {
-            _generation = _cache.Generation;
-            _finder.NewContext();
+            NoteEmptied();
         }
 
         if (!TryEnterMode())
@@ -120,6 +122,14 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
                 return left;
             }
         }
+    }
+
+    /// <summary>The cache was emptied: nothing that was remembered of it holds.</summary>
+    private void NoteEmptied()
+    {
+        _generation = _cache.Generation;
+        _core.Tlb.Sites.Flush();
+        _finder.NewContext();
     }
 
     /// <summary>Takes over from the interpreter's view of the state; false where code is interpreted.</summary>
@@ -258,6 +268,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         var counter = _fields->Counter;
         counter = (counter ^ (counter << 1)) < 0 ? counter ^ long.MinValue : counter;
         left -= slice - counter;
+        _isSampled = counter <= 0;
         _retired += slice - counter;
         return exit;
     }
@@ -269,7 +280,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     private nint FindCode(ulong rip, int edge)
     {
         var entry = _jumps + JumpCacheEntry.IndexOf(rip);
-        if (edge < 0 && entry->Rip == rip && entry->Context == _fields->Context)
+        if (edge < 0 && !_isSampled && entry->Rip == rip && entry->Context == _fields->Context)
         {
             return entry->Code;
         }
@@ -298,10 +309,16 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
-            var block = _cache.Find(key) ?? Translate(key);
+            var block = _cache.Find(key) ?? Translate(key, isHot: _cache.HotSamples == 0);
             if (block is null)
             {
                 return 0;
+            }
+
+            if (_isSampled)
+            {
+                _isSampled = false;
+                block = Sample(block);
             }
 
             if (edge >= 0 && _cache.Generation == _generation)
@@ -311,8 +328,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
             if (_cache.Generation != _generation)
             {
-                _generation = _cache.Generation;
-                _finder.NewContext();
+                NoteEmptied();
                 _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
             }
 
@@ -321,7 +337,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         }
     }
 
-    private TranslatedBlock? Translate(in BlockKey key)
+    private TranslatedBlock? Translate(in BlockKey key, bool isHot)
     {
         if (!_cache.HasRoom)
         {
@@ -337,7 +353,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return null;
         }
 
-        var block = _translator.Translate(_cache, _run, _mode);
+        var block = _translator.Translate(_cache, _run, _mode, isHot);
         Blocks++;
         Translated += _run.Count;
         _translationTicks += System.Diagnostics.Stopwatch.GetTimestamp() - start;

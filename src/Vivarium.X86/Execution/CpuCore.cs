@@ -25,7 +25,7 @@ internal sealed unsafe partial class CpuCore
     public CpuCore(VcpuMemory vcpu, GuestMemory memory, IPortIo portIo, IMmioPort mmioPort, CpuModel model)
     {
         State = vcpu.State;
-        Tlb = new Tlb(vcpu.TlbEntries);
+        Tlb = new Tlb(vcpu.TlbEntries, new SiteTlb(vcpu.SiteTlb));
         Memory = memory;
         PortIo = portIo;
         MmioPort = mmioPort;

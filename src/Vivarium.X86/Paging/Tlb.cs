@@ -27,14 +27,18 @@ internal sealed unsafe class Tlb
     /// Takes zeroed room for <see cref="SizeBytes"/>, which must outlive it. Indices below are masked or come from FillSlot. A tag of zero is
     /// invalid in every slot but that of page 0, so no other entry is touched before it is filled.
     /// </summary>
-    public Tlb(TlbEntry* entries)
+    public Tlb(TlbEntry* entries, SiteTlb sites)
     {
         _entries = entries;
+        Sites = sites;
         for (var mode = 0; mode < ModeCount; mode++)
         {
             Invalidate(mode * EntryCount);
         }
     }
+
+    /// <summary>Copies of entries for the accesses of hot code.</summary>
+    public SiteTlb Sites { get; }
 
     /// <summary>A tag that no linear address of slot <paramref name="index"/> can come near: its slot bits are inverted.</summary>
     public static ulong InvalidTag(int index) => (ulong)(~index & (EntryCount - 1)) << 12;
@@ -84,6 +88,7 @@ internal sealed unsafe class Tlb
     public void Flush(bool keepGlobal)
     {
         FlushCount++;
+        Sites.Flush();
         if (!keepGlobal)
         {
             _hasLargePages = false;
@@ -116,6 +121,7 @@ internal sealed unsafe class Tlb
     public void FlushPage(ulong linear)
     {
         FlushCount++;
+        Sites.Flush();
         if (_hasLargePages && (IsLarge(linear, 21) || IsLarge(linear, 22) || IsLarge(linear, 30)))
         {
             Flush(keepGlobal: false);

@@ -4,7 +4,7 @@ namespace Vivarium.X86;
 
 /// <summary>
 /// One vCPU's native memory, a single piece, zeroed, so that emitted code reaches all of it from one register: an engine's fields, then the
-/// <see cref="CpuState"/>, then the data TLB, then an engine's tables.
+/// <see cref="CpuState"/>, then the data TLB, then the site TLB, then an engine's tables.
 /// </summary>
 internal sealed unsafe class VcpuMemory : IDisposable
 {
@@ -30,9 +30,14 @@ internal sealed unsafe class VcpuMemory : IDisposable
     public static int TlbOffset => (sizeof(CpuState) + 63) & ~63;
 
     /// <summary>From the state to the engine's tables.</summary>
-    public static int EngineTablesOffset => TlbOffset + Tlb.SizeBytes;
+    public static int EngineTablesOffset => SiteTlbOffset + Vivarium.X86.SiteTlb.SizeBytes;
+
+    /// <summary>From the state to the site TLB.</summary>
+    public static int SiteTlbOffset => TlbOffset + Tlb.SizeBytes;
 
     public CpuState* State => (CpuState*)(_memory + EngineFieldsBytes);
+
+    public byte* SiteTlb => (byte*)State + SiteTlbOffset;
 
     public TlbEntry* TlbEntries => (TlbEntry*)((byte*)State + TlbOffset);
 

@@ -91,7 +91,7 @@ internal sealed unsafe class EmittedBlock : IDisposable
             return false;
         }
 
-        var block = _translator.Translate(Cache, _run, (TranslationMode)mode | TranslationMode.Vectors | TranslationMode.WideVectors | TranslationMode.X87);
+        var block = _translator.Translate(Cache, _run, (TranslationMode)mode | TranslationMode.Vectors | TranslationMode.WideVectors | TranslationMode.X87, isHot: true);
         Start = (ulong)Cache.WritableOf(block.Code);
         Code = new ReadOnlySpan<byte>((byte*)Start, (int)(Cache.Next - (byte*)Start)).ToArray();
         Host.Clear();
