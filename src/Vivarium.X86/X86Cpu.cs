@@ -35,6 +35,7 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
         _core = new CpuCore(_memory, options.Memory, options.PortIo ?? unclaimed, options.MmioPort ?? unclaimed, options.Model)
         {
             FerrChanged = options.FerrChanged,
+            HasExactBudget = options.ExactBudget,
         };
         _tsc = new TimeStampCounter(_state, options.Clock ?? new InstructionClock(_state), options.TscFrequencyHz);
         _core.Services = new CpuServices
