@@ -5,7 +5,7 @@ namespace Vivarium.X86.Tests;
 
 /// <summary>
 /// A random 64-bit guest that ends: loops, calls, jumps across pages, repeated string instructions, exceptions with handlers that return, writes
-/// to its own code, and, if asked for, reads of the clock and a device that interrupts it.
+/// to its own code, and, if asked for, reads of the clock and a device that interrupts it. No flag is undefined where anything looks at it.
 /// </summary>
 internal sealed class ExactGuest : IDisposable
 {
@@ -135,7 +135,7 @@ internal sealed class ExactGuest : IDisposable
             switch (_random.Next(9))
             {
                 case 0: c.add(rax, rbx); break;
-                case 1: c.imul(rbx, rax, 7); break;
+                case 1: c.lea(rbx, __[rax + (rbx * 2) + 7]); break;
                 case 2: c.adc(rdx, r15); break;
                 case 3: c.mov(__[at], rax); break;
                 case 4: c.add(rbx, __[at]); break;
