@@ -151,7 +151,7 @@ internal sealed unsafe partial class CpuCore
 
         if (code && !RunsAlone)
         {
-            Pending = PendingKind.CodeWrite;
+            Pending = PendingKind.RunAlone;
             return false;
         }
 
@@ -176,11 +176,17 @@ internal sealed unsafe partial class CpuCore
 
         if (first == destination.Length)
         {
+            if (host == null && !CanReachOut())
+            {
+                return false;
+            }
+
             ReadPhysical(gpa, host, destination);
         }
         else
         {
-            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Read, mode, out var gpa2, out var host2, out _))
+            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Read, mode, out var gpa2, out var host2, out _)
+                || ((host == null || host2 == null) && !CanReachOut()))
             {
                 return false;
             }
@@ -218,7 +224,12 @@ internal sealed unsafe partial class CpuCore
         code2 = code2 && Memory.HoldsCode(gpa2, source.Length - first);
         if ((code || code2) && !RunsAlone)
         {
-            Pending = PendingKind.CodeWrite;
+            Pending = PendingKind.RunAlone;
+            return false;
+        }
+
+        if ((host == null || (first != source.Length && host2 == null)) && !CanReachOut())
+        {
             return false;
         }
 
