@@ -22,6 +22,9 @@ internal sealed class LabCase
 
     public required LabState State { get; init; }
 
+    /// <summary>Compared with the host's processor.</summary>
+    public bool ForHost { get; init; }
+
     /// <summary>The assembled program, or null if a branch does not reach or an instruction cannot be encoded.</summary>
     public LabProgram? Program
     {
@@ -44,6 +47,7 @@ internal sealed class LabCase
         Offset = offset ?? Offset,
         Steps = steps ?? Steps,
         State = state ?? State,
+        ForHost = ForHost,
     };
 
     /// <summary>The program as assembly, the state, and a regression test to paste.</summary>
@@ -58,7 +62,7 @@ internal sealed class LabCase
             text.Append($"    {instruction.IP:X8}  ").AppendLine(output.ToStringAndReset());
         }
 
-        return text.AppendLine($"    {Mode}, {State}").AppendLine().AppendLine("    [Fact]").AppendLine($"    public void Seed{Seed}() => LabRegression.Check(")
+        return text.AppendLine($"    {Mode}, {State}").AppendLine().AppendLine("    [Fact]").AppendLine($"    public void Seed{Seed}() => {(ForHost ? nameof(HostRegression) : nameof(LabRegression))}.Check(")
             .AppendLine($"        LabMode.{Mode},").AppendLine($"        0x{Offset:X},").AppendLine($"        \"{Convert.ToHexString(Program is null ? [] : Program.Code)}\",")
             .AppendLine($"        \"{State}\");").ToString();
     }
