@@ -71,7 +71,7 @@ internal sealed unsafe partial class CpuCore
 
         fixed (T* p = &value)
         {
-            return (sizeof(T) > 8 || CheckAlignment(linear, sizeof(T))) && TryReadBytes(linear, op->Segment, new Span<byte>(p, sizeof(T)));
+            return (sizeof(T) > 8 || CheckAlignment(linear, sizeof(T), op->Segment)) && TryReadBytes(linear, op->Segment, new Span<byte>(p, sizeof(T)));
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed unsafe partial class CpuCore
             return true;
         }
 
-        return (sizeof(T) > 8 || CheckAlignment(linear, sizeof(T))) && TryWriteBytes(linear, op->Segment, new ReadOnlySpan<byte>(&value, sizeof(T)));
+        return (sizeof(T) > 8 || CheckAlignment(linear, sizeof(T), op->Segment)) && TryWriteBytes(linear, op->Segment, new ReadOnlySpan<byte>(&value, sizeof(T)));
     }
 
     /// <summary>Reads a memory operand of any length up to 4,096 bytes, starting <paramref name="offset"/> bytes into it. All or nothing.</summary>
