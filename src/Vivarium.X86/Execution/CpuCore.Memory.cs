@@ -129,9 +129,10 @@ internal sealed unsafe partial class CpuCore
         && CheckCanonical(ref linear, 1, op->Segment)
         && TryTranslateData(linear, PageAccess.Read, _mode, out _, out _, out _);
 
-    /// <summary>Checks that a write of the memory operand would succeed, without writing.</summary>
-    public bool TryProbeWrite(DecodedOp* op, int sizeBytes) =>
-        TryLinear(op, sizeBytes, PageAccess.Write, out var linear)
+    /// <summary>Checks that a write of a part of the memory operand would succeed, without writing.</summary>
+    public bool TryProbeWrite(DecodedOp* op, int offset, int sizeBytes) =>
+        TryLinearAt(op, offset, sizeBytes, PageAccess.Write, out var linear)
+        && CheckAlignment(linear, sizeBytes, op->Segment)
         && CheckCanonical(ref linear, sizeBytes, op->Segment)
         && TryProbeWrite(linear, sizeBytes);
 
@@ -164,10 +165,16 @@ internal sealed unsafe partial class CpuCore
         return true;
     }
 
-    /// <summary>#AC for a misaligned address, if alignment is checked; that of an address that is not canonical comes before it.</summary>
-    private bool CheckAlignment(ulong linear, int sizeBytes, int segment) =>
-        _mode != MmuMode.UserAligned || (linear & (ulong)(sizeBytes - 1)) == 0
-        || (CheckCanonical(ref linear, sizeBytes, segment) && Raise(ExceptionVector.AlignmentCheck));
+    /// <summary>
+    /// #AC for a misaligned operand, if alignment is checked: 8 bytes for x87's 80 bits, nothing for vectors (Intel SDM Vol. 3A table 6-7).
+    /// The fault of an address that is not canonical comes before it.
+    /// </summary>
+    private bool CheckAlignment(ulong linear, int sizeBytes, int segment)
+    {
+        var mask = sizeBytes switch { <= 8 => sizeBytes - 1, Float80.SizeBytes => 7, _ => 0 };
+        return _mode != MmuMode.UserAligned || (linear & (ulong)mask) == 0
+            || (CheckCanonical(ref linear, sizeBytes, segment) && Raise(ExceptionVector.AlignmentCheck));
+    }
 
     private bool TryReadBytes(ulong linear, int segment, Span<byte> destination, MmuMode mode)
     {

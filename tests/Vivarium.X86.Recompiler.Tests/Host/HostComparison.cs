@@ -70,7 +70,7 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
 
     private string? DifferenceOf(LabProgram program, LabMachine machine)
     {
-        if (_host.Outcome.Difference(_outcome, program.UndefinedAt(_host.Outcome.Rip)) is { } difference)
+        if (_host.Outcome.Difference(_outcome, program.UndefinedAt(_host.Outcome.Rip) | HostDifferences.OpenFlags(program, _host.Outcome)) is { } difference)
         {
             return difference;
         }
