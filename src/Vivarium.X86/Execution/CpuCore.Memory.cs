@@ -129,10 +129,16 @@ internal sealed unsafe partial class CpuCore
         && CheckCanonical(ref linear, 1, op->Segment)
         && TryTranslateData(linear, PageAccess.Read, _mode, out _, out _, out _);
 
+    /// <summary>Checks that the memory operand could be stored as one value, without writing.</summary>
+    public bool TryProbeStore(DecodedOp* op, int sizeBytes) =>
+        TryLinear(op, sizeBytes, PageAccess.Write, out var linear)
+        && CheckAlignment(linear, sizeBytes, op->Segment)
+        && CheckCanonical(ref linear, sizeBytes, op->Segment)
+        && TryProbeWrite(linear, sizeBytes);
+
     /// <summary>Checks that a write of a part of the memory operand would succeed, without writing.</summary>
     public bool TryProbeWrite(DecodedOp* op, int offset, int sizeBytes) =>
         TryLinearAt(op, offset, sizeBytes, PageAccess.Write, out var linear)
-        && CheckAlignment(linear, sizeBytes, op->Segment)
         && CheckCanonical(ref linear, sizeBytes, op->Segment)
         && TryProbeWrite(linear, sizeBytes);
 

@@ -112,6 +112,18 @@ internal sealed unsafe partial class CpuCore
         && CheckAlignment(linear, Float80.SizeBytes, op->Segment)
         && TryWriteBytes(linear, op->Segment, new ReadOnlySpan<byte>(&value, Float80.SizeBytes));
 
+    /// <summary>Reads a memory operand of several parts, the largest of which has <paramref name="partBytes"/>.</summary>
+    public bool TryLoadParts(DecodedOp* op, int partBytes, Span<byte> destination) =>
+        TryLinear(op, destination.Length, PageAccess.Read, out var linear)
+        && CheckAlignment(linear, partBytes, op->Segment)
+        && TryReadBytes(linear, op->Segment, destination);
+
+    /// <summary>Writes a memory operand of several parts, the largest of which has <paramref name="partBytes"/>.</summary>
+    public bool TryStoreParts(DecodedOp* op, int partBytes, ReadOnlySpan<byte> source) =>
+        TryLinear(op, source.Length, PageAccess.Write, out var linear)
+        && CheckAlignment(linear, partBytes, op->Segment)
+        && TryWriteBytes(linear, op->Segment, source);
+
     /// <summary>Reads a memory operand of any length up to 4,096 bytes, starting <paramref name="offset"/> bytes into it. All or nothing.</summary>
     public bool TryLoadBytes(DecodedOp* op, int offset, Span<byte> destination) =>
         TryLinearAt(op, offset, destination.Length, PageAccess.Read, out var linear) && TryReadBytes(linear, op->Segment, destination);

@@ -76,7 +76,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.Round<T>(core.State, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeWrite(op, 0, sizeof(T)));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
     }
 
     public static bool StoreInteger<T>(CpuCore core, DecodedOp* op)
@@ -88,7 +88,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.RoundToInteger<T>(core.State, truncate: false, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeWrite(op, 0, sizeof(T)));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
     }
 
     /// <summary>FISTTP.</summary>
@@ -101,7 +101,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.RoundToInteger<T>(core.State, truncate: true, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeWrite(op, 0, sizeof(T)));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
     }
 
     /// <summary>FSTP m80: no conversion, so no exception but an empty register.</summary>
@@ -119,7 +119,7 @@ internal static unsafe class X87LoadStoreHandlers
             value = Float80.Pack(X87Memory.NoteUnderflow(ref status));
         }
 
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeWrite(op, 0, Float80.SizeBytes));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeStore(op, Float80.SizeBytes));
     }
 
     /// <summary>FBSTP.</summary>
@@ -131,7 +131,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = RoundToDecimal(core.State, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeWrite(op, 0, Float80.SizeBytes));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeStore(op, Float80.SizeBytes));
     }
 
     /// <summary>Rounds ST(0) to 18 decimal digits; the exceptions are in <paramref name="status"/>.</summary>

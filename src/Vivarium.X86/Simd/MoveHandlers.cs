@@ -148,8 +148,7 @@ internal static unsafe class MoveHandlers
     {
         var first = BitOperations.TrailingZeroCount(mask);
         var last = BitOperations.Log2(mask);
-        if (mask != 0 && ((core.LinearAddress(op) & 0xFFF) + (uint)data.Length > 0x1000)
-            && !(core.TryProbeWrite(op, first, 1) && core.TryProbeWrite(op, last, 1)))
+        if (mask != 0 && (core.LinearAddress(op) & 0xFFF) + (uint)data.Length > 0x1000 && !core.TryProbeWrite(op, first, last - first + 1))
         {
             return false;
         }

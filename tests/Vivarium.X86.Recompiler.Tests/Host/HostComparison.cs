@@ -20,7 +20,7 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
         var state = HostMachine.Adapt(wanted);
 
         // The interpreter goes first: what it does not end may be endless on the host too.
-        if (program.FirstUndefinedRead >= 0 || !IsEnded(program, state) || !IsInKnownPlace(program, _outcome.Rip))
+        if (program.FirstUndefinedRead >= 0 || !HostDifferences.IsAllowed(program) || HostDifferences.IsOpen(program) || !IsEnded(program, state) || !IsInKnownPlace(program, _outcome.Rip))
         {
             Discarded++;
             return null;

@@ -14,13 +14,44 @@ internal static class HostDifferences
     /// <summary>The instructions that cases for the host are made of.</summary>
     public static InstructionCatalogue Instructions { get; } = InstructionCatalogue.For64.Where(IsIncluded);
 
+    /// <summary>What the generator of cases has besides its catalogue: with operands that leave nothing undefined, or with a branch that is set later.</summary>
+    private static readonly Mnemonic[] s_prepared =
+    [
+        Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Shld, Mnemonic.Shrd, Mnemonic.Pushf, Mnemonic.Pushfd, Mnemonic.Pushfq, Mnemonic.Popf, Mnemonic.Popfd, Mnemonic.Popfq, Mnemonic.Push,
+        Mnemonic.Pop, Mnemonic.Enter, Mnemonic.Leave, Mnemonic.Ud2, Mnemonic.Int3, Mnemonic.Fcomi, Mnemonic.Fcomip, Mnemonic.Fucomi, Mnemonic.Fucomip,
+        Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret,
+    ];
+
+    /// <summary>Whether the host may run a program: made of what cases are made of, up to an instruction that does not exist.</summary>
+    public static bool IsAllowed(LabProgram program) => program.Instructions.SkipLast(1).TakeWhile(instruction => !instruction.IsInvalid).All(instruction =>
+        Instructions.Contains(instruction.Code) || s_prepared.Contains(instruction.Mnemonic)
+        || (instruction.FlowControl == FlowControl.ConditionalBranch && instruction.Mnemonic != Mnemonic.Xbegin));
+
+    /// <summary>Whether processors may do different things with a program: Intel clears C1 in FCOMI and its like, AMD keeps it, unless FTST clears it before.</summary>
+    public static bool IsOpen(LabProgram program)
+    {
+        var before = Mnemonic.INVALID;
+        foreach (var instruction in program.Instructions)
+        {
+            if (instruction.Mnemonic is Mnemonic.Fcomi or Mnemonic.Fcomip or Mnemonic.Fucomi or Mnemonic.Fucomip
+                && (before != Mnemonic.Ftst || program.Instructions.Any(other => other.NearBranchTarget == instruction.IP)))
+            {
+                return true;
+            }
+
+            before = instruction.Mnemonic;
+        }
+
+        return false;
+    }
+
     /// <summary>Whether the host's outcome is of no use, for a reason that is not in the program alone.</summary>
     public static bool IsKnown(LabProgram program, CaseOutcome interpreter, CaseOutcome host)
     {
         if (interpreter.Rip == host.Rip && interpreter.Vector == host.Vector)
         {
-            // Of a conversion from or to MMX registers that raises #XM, AMD has entered MMX mode.
-            return (IsAccess(host.Vector) && HasSeveralAccesses(program.At(host.Rip)) && interpreter.FaultAddress != host.FaultAddress)
+            // Of a conversion from or to MMX registers that raises #XM, and of MASKMOVQ with a faulting address, AMD has entered MMX mode.
+            return (IsAccess(host.Vector) && HasSeveralAccesses(program.At(host.Rip)) && (interpreter.FaultAddress != host.FaultAddress || program.At(host.Rip).Mnemonic == Mnemonic.Maskmovq))
                 || (host.Vector == (int)ExceptionVector.SimdFault && IsMmxConversion(program.At(host.Rip)));
         }
 

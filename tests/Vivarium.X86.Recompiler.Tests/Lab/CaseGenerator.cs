@@ -74,13 +74,21 @@ internal sealed partial class CaseGenerator
         {
             if (program.FirstUndefinedRead < 0)
             {
-                return made;
+                return _forHost && _random.Next(3) == 0 ? Mutated(made) : made;
             }
 
             made = made.With(Insert(made.Steps, program.FirstUndefinedRead, Definer()));
         }
 
         return null;
+    }
+
+    /// <summary>Some of the instructions in encodings that no assembler would choose.</summary>
+    private LabCase? Mutated(LabCase made)
+    {
+        var mutator = new EncodingMutator(_random, _catalogue.Contains);
+        var mutated = made.With(made.Steps.Select(step => _random.Next(3) == 0 ? mutator.Mutate(step) : step).ToList());
+        return mutated.Program is null ? null : mutated;
     }
 
     private int CodeOffset() => _random.Next(10) switch

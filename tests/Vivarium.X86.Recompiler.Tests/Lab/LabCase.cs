@@ -3,8 +3,11 @@ using Iced.Intel;
 
 namespace Vivarium.X86.Tests;
 
-/// <summary>One instruction of a case, and the step that its branch leads to, −1 if it is none.</summary>
-internal readonly record struct LabStep(Instruction Instruction, int Target = -1);
+/// <summary>One instruction of a case.</summary>
+/// <param name="Instruction">What it is.</param>
+/// <param name="Target">The step that its branch leads to, −1 if it is none.</param>
+/// <param name="Encoding">Its bytes, where the assembler would choose others.</param>
+internal readonly record struct LabStep(Instruction Instruction, int Target = -1, byte[]? Encoding = null);
 
 /// <summary>A program as instructions, with the state it starts in: what is generated and made smaller.</summary>
 internal sealed class LabCase

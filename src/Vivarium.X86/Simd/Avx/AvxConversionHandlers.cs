@@ -179,7 +179,7 @@ internal static unsafe class AvxConversionHandlers
         if ((status.Flags & status.Unmasked) != 0)
         {
             // A fault of the address comes before that of the numbers.
-            return core.TryProbeWrite(op, 0, TLength.Is256 ? 16 : 8) && SseUnit.Accept(core, status);
+            return core.TryProbeStore(op, TLength.Is256 ? 16 : 8) && SseUnit.Accept(core, status);
         }
 
         if (!(TLength.Is256 ? core.TryStore(op, Vector128.Create(low, high)) : core.TryStore(op, low)))
