@@ -22,10 +22,31 @@ internal static class HostDifferences
         Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret,
     ];
 
-    /// <summary>Whether the host may run a program: made of what cases are made of, up to an instruction that does not exist.</summary>
-    public static bool IsAllowed(LabProgram program) => program.Instructions.SkipLast(1).TakeWhile(instruction => !instruction.IsInvalid).All(instruction =>
-        Instructions.Contains(instruction.Code) || s_prepared.Contains(instruction.Mnemonic)
-        || (instruction.FlowControl == FlowControl.ConditionalBranch && instruction.Mnemonic != Mnemonic.Xbegin));
+    /// <summary>Whether the host may run a program: made of what cases are made of, up to an instruction that does not exist or the HLT at the end.</summary>
+    public static bool IsAllowed(LabProgram program)
+    {
+        foreach (var instruction in program.Instructions)
+        {
+            if (instruction.IsInvalid || !IsAllowed(program, instruction))
+            {
+                return instruction.IsInvalid;
+            }
+        }
+
+        return program.Instructions[^1].Mnemonic == Mnemonic.Hlt;
+    }
+
+    private static bool IsAllowed(LabProgram program, in Instruction instruction)
+    {
+        if (instruction.NearBranchTarget != 0)
+        {
+            // AMD heeds an operand-size prefix of branches, Intel does not.
+            return instruction.Mnemonic != Mnemonic.Xbegin && program.Contains(instruction.NearBranchTarget)
+                && program.Code[(int)(instruction.IP - program.Rip)] != 0x66;
+        }
+
+        return Instructions.Contains(instruction.Code) || s_prepared.Contains(instruction.Mnemonic) || instruction.Mnemonic == Mnemonic.Hlt;
+    }
 
     /// <summary>Whether processors may do different things with a program: Intel clears C1 in FCOMI and its like, AMD keeps it, unless FTST clears it before.</summary>
     public static bool IsOpen(LabProgram program)
@@ -67,6 +88,9 @@ internal static class HostDifferences
         {
             // "May or may not be generated, depending on processor implementation" for more than 8 bytes (Intel SDM Vol. 2B, MOVUPS).
             AlignmentCheck => instruction.MemorySize.GetSize() >= 16 || IsMaskedStore(instruction),
+
+            // How long an instruction is that does not exist.
+            GeneralProtection when instruction.IsInvalid => true,
 
             // AMD takes misaligned operands of the SHA instructions; bit 17 of MXCSR exists there and lets others pass.
             GeneralProtection => IsSha(instruction) || IsMaskedStore(instruction)
