@@ -7,16 +7,18 @@ namespace Vivarium.X86.Tests;
 /// <summary>The child process: started when it is needed, killed when it takes too long, replaced when it is gone.</summary>
 internal sealed class HostChild : IDisposable
 {
-    private const int LongestMilliseconds = 5_000;
+    private const int ExitMilliseconds = 5_000;
+    private readonly int _limitMilliseconds;
     private readonly HostArea _area;
     private readonly int _image;
     private readonly Timer _watch;
     private Process? _process;
     private long _runningSince;
 
-    public HostChild(HostArea area)
+    public HostChild(HostArea area, int limitMilliseconds)
     {
         _area = area;
+        _limitMilliseconds = limitMilliseconds;
         _image = HostArea.CreateFile("vivarium-oracle-child", 0);
         using (var handle = new SafeFileHandle(_image, ownsHandle: false))
         using (var stream = new FileStream(handle, FileAccess.Write, 0))
@@ -24,7 +26,7 @@ internal sealed class HostChild : IDisposable
             stream.Write(HostChildImage.Create(area.File));
         }
 
-        _watch = new Timer(_ => KillIfLate(), null, 1000, 1000);
+        _watch = new Timer(_ => KillIfLate(), null, limitMilliseconds / 4, limitMilliseconds / 4);
     }
 
     /// <summary>How often a child was started.</summary>
@@ -83,7 +85,7 @@ internal sealed class HostChild : IDisposable
     private void KillIfLate()
     {
         var since = Volatile.Read(ref _runningSince);
-        if (since > 0 && Environment.TickCount64 - since > LongestMilliseconds && Interlocked.CompareExchange(ref _runningSince, -1, since) == since)
+        if (since > 0 && Environment.TickCount64 - since > _limitMilliseconds && Interlocked.CompareExchange(ref _runningSince, -1, since) == since)
         {
             _process?.Kill();
         }
@@ -91,7 +93,7 @@ internal sealed class HostChild : IDisposable
 
     private string Stop(string why)
     {
-        _process!.WaitForExit(LongestMilliseconds);
+        _process!.WaitForExit(ExitMilliseconds);
         var text = _process.HasExited ? $"{why}, exit code {_process.ExitCode}" : why;
         Stop();
         return text;

@@ -6,7 +6,8 @@ internal sealed class HostMachine : IDisposable
     private readonly HostArea _area = new();
     private readonly HostChild _child;
 
-    public HostMachine() => _child = new HostChild(_area);
+    /// <param name="limitMilliseconds">How long a case may take.</param>
+    public HostMachine(int limitMilliseconds = 5000) => _child = new HostChild(_area, limitMilliseconds);
 
     /// <summary>Whether there is a host to ask: Linux on x64.</summary>
     public static bool IsSupported => NativeRunner.IsSupported;

@@ -11,18 +11,21 @@ public sealed class FuzzRun
 {
     private const int ProgressSeconds = 10;
 
+    /// <summary>Whether cases are for the host's processor.</summary>
+    public static bool ForHost => Environment.GetEnvironmentVariable("VIVARIUM_FUZZ_ORACLE") == "host";
+
     [Fact]
     public void EnginesAgreeForLong()
     {
         var seconds = Setting("VIVARIUM_FUZZ_SECONDS", 0);
         Assert.SkipUnless(seconds > 0, "Runs when VIVARIUM_FUZZ_SECONDS is set: use eng/fuzz-cpu.sh.");
+        Assert.True(HostMachine.IsSupported || !ForHost, "The host is an oracle on Linux x64 only.");
         var seed = Setting("VIVARIUM_FUZZ_SEED", 1);
         var most = Setting("VIVARIUM_FUZZ_CASES", int.MaxValue);
         var failures = Setting("VIVARIUM_FUZZ_FAILURES", 1);
-        var forHost = Environment.GetEnvironmentVariable("VIVARIUM_FUZZ_ORACLE") == "host";
         var threads = Math.Min(Setting("VIVARIUM_FUZZ_THREADS", Environment.ProcessorCount), most);
         var clock = Stopwatch.StartNew();
-        var searches = Enumerable.Range(0, threads).Select(number => new FuzzSearch(seed + number, threads, most, failures, forHost)).ToList();
+        var searches = Enumerable.Range(0, threads).Select(number => new FuzzSearch(seed + number, threads, most, failures, ForHost)).ToList();
         var running = searches.Select(search => search.Start(TimeSpan.FromSeconds(seconds))).ToList();
         for (var next = ProgressSeconds; !running.All(thread => thread.Join(100));)
         {
