@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
 
 namespace Vivarium.X86;
@@ -142,9 +143,16 @@ internal static unsafe class MoveHandlers
         return StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg1), 16), mask);
     }
 
-    /// <summary>Stores each run of bytes whose bit is set. A fault in a later run leaves earlier ones stored; the restart repeats them.</summary>
+    /// <summary>Stores each run of bytes whose bit is set, all of them or, after a fault, none.</summary>
     public static bool StoreRuns(CpuCore core, DecodedOp* op, ReadOnlySpan<byte> data, uint mask)
     {
+        var first = BitOperations.TrailingZeroCount(mask);
+        var last = BitOperations.Log2(mask);
+        if (mask != 0 && (core.LinearAddress(op) & 0xFFF) + (uint)data.Length > 0x1000 && !core.TryProbeWrite(op, first, last - first + 1))
+        {
+            return false;
+        }
+
         for (var start = 0; start < data.Length; start++)
         {
             if ((mask & (1u << start)) == 0)

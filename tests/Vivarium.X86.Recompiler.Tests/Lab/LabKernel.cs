@@ -12,7 +12,7 @@ internal static class LabKernel
 
     public static bool HasErrorCode(int vector) => vector is 8 or 10 or 11 or 12 or 13 or 14 or 17;
 
-    public static void WriteTables(GuestMemory memory)
+    public static void WriteTables(GuestMemory memory, bool userBreakpoints)
     {
         Set(GuestProgram.Code32, 0, 0xFFFFF, 0xC09B);
         Set(GuestProgram.DataSegment, 0, 0xFFFFF, 0xC093);
@@ -25,7 +25,7 @@ internal static class LabKernel
         {
             var handler = LabLayout.Handlers + ((ulong)vector * 16);
             memory.Write(Gpa(handler), (byte)0xF4);
-            memory.Write(Gpa(LabLayout.Idt64) + ((ulong)vector * 16), GuestProgram.Gate(GuestProgram.Code64, (uint)handler, 0x8E));
+            memory.Write(Gpa(LabLayout.Idt64) + ((ulong)vector * 16), GuestProgram.Gate(GuestProgram.Code64, (uint)handler, userBreakpoints && vector == (int)ExceptionVector.Breakpoint ? 0xEEu : 0x8E));
             memory.Write(Gpa(LabLayout.Idt32) + ((ulong)vector * 8), GuestProgram.Gate(GuestProgram.Code32, (uint)handler, 0x8E));
         }
 
