@@ -43,6 +43,18 @@ internal enum LoweringKind : byte
     ClearInterrupts,
     PushFlags,
     SwapGs,
+
+    /// <summary>STAC, CLAC.</summary>
+    AccessControl,
+
+    /// <summary>STI.</summary>
+    AllowInterrupts,
+
+    /// <summary>SYSCALL.</summary>
+    SystemCall,
+
+    /// <summary>SYSRET to 64-bit code.</summary>
+    SystemReturn,
     ConditionalJump,
     Jump,
     Call,

@@ -106,7 +106,7 @@ internal sealed class HostMemoryRules
     private string? Follow(EmittedPart part, in Instruction host)
     {
         var offset = host.MemoryBase == Register.R15 ? (int)host.MemoryDisplacement64 : 0;
-        var entry = host is { MemoryBase: Register.R15, MemoryIndex: Register.RDI } ? offset - VcpuMemory.TlbOffset : -1;
+        var entry = host is { MemoryBase: Register.R15, MemoryIndex: Register.RDI } ? offset - part.TlbTable : -1;
         var slot = host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset is >= EngineFields.HeldAddressesOffset and < EngineFields.StackLimitOffset
             ? (offset - EngineFields.HeldAddressesOffset) / sizeof(ulong) : -1;
         var isKept = host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset == EngineFields.HostAddressOffset;

@@ -21,8 +21,9 @@ internal static class StateFieldRules
         var offset = (int)host.MemoryDisplacement64;
         var isAllowed = host.MemoryIndex switch
         {
+            Register.None when SystemFormRules.Allows(part, host, offset) => true,
             Register.None => offset is >= 0 and < Registers ? IsRegister(part, host, offset) : offset < 0 ? IsEngineField(part, host, offset) : IsStateField(part, host, offset),
-            Register.RDI => part.HasAccess && host.MemoryIndexScale == 1 && IsTlbEntry(host, offset - VcpuMemory.TlbOffset),
+            Register.RDI => part.HasAccess && host.MemoryIndexScale == 1 && IsTlbEntry(host, offset - part.TlbTable),
             Register.RSI => part.IsWayOut && host.MemoryIndexScale == 1 && IsJumpCacheEntry(host, offset - JumpCacheEntry.TableOffset),
             _ => false,
         };
