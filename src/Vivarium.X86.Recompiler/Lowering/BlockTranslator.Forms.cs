@@ -2,7 +2,7 @@ using Iced.Intel;
 
 namespace Vivarium.X86;
 
-/// <content>Instructions that no instruction of the host stands for: system instructions and strings.</content>
+/// <content>Instructions for which the host has none of the same effect: system instructions, strings, bits beyond an operand.</content>
 internal sealed unsafe partial class BlockTranslator
 {
     /// <summary>How instruction <paramref name="i"/> is lowered if it is one of them.</summary>
@@ -15,12 +15,12 @@ internal sealed unsafe partial class BlockTranslator
             Mnemonic.Sti => LoweringKind.AllowInterrupts,
             Mnemonic.Syscall when Is64 => LoweringKind.SystemCall,
             Mnemonic.Sysretq when Is64 => LoweringKind.SystemReturn,
-            _ => LoweringKind.Interpret,
+            _ => IsBitTestBeyond(instruction, OpAt(i)) ? LoweringKind.BitTestBeyond : StringFormOf(instruction, OpAt(i)),
         };
         return kind == LoweringKind.Interpret || IsRefused(OpAt(i)) ? LoweringKind.Interpret : kind;
     }
 
-    private static bool IsForm(LoweringKind kind) => kind is >= LoweringKind.AccessControl and <= LoweringKind.SystemReturn;
+    private static bool IsForm(LoweringKind kind) => kind is >= LoweringKind.AccessControl and <= LoweringKind.BitTestBeyond;
 
     /// <summary>Whether the interpreter leaves the block where it executes instruction <paramref name="i"/>, as that changes mode or control.</summary>
     private bool LeavesByForm(int i) => _kinds[i] is >= LoweringKind.AccessControl and <= LoweringKind.SystemReturn;
@@ -33,7 +33,10 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.AccessControl: AccessControl(i); return true;
             case LoweringKind.AllowInterrupts: AllowInterrupts(i); return false;
             case LoweringKind.SystemCall: SystemCall(i); return false;
-            default: SystemReturn(i); return false;
+            case LoweringKind.SystemReturn: SystemReturn(i); return false;
+            case LoweringKind.String: String(i); return true;
+            case LoweringKind.RepeatedString: RepeatedString(i); return true;
+            default: BitTestBeyond(i); return true;
         }
     }
 }

@@ -68,7 +68,7 @@ internal sealed unsafe partial class BlockTranslator
         var changed = 0u;
         if (IsForm(_kinds[i]))
         {
-            return All;
+            return _kinds[i] == LoweringKind.BitTestBeyond ? 0 : All;
         }
 
         switch (_kinds[i])

@@ -127,13 +127,7 @@ internal sealed unsafe partial class BlockTranslator
             }
         }
 
-        // An absolute 64-bit address does not fit the displacement of an operation.
-        if (op->HasMemory && op->Base == RegisterOffset.Zero && op->Index == RegisterOffset.Zero && (long)instruction.MemoryDisplacement64 != (int)instruction.MemoryDisplacement64 && Is64)
-        {
-            return LoweringKind.Interpret;
-        }
-
-        if (kind == LoweringKind.BitTest && op->HasMemory && instruction.Op1Kind == OpKind.Register)
+        if (op->HasMemory && IsFarAbsolute(instruction, op))
         {
             return LoweringKind.Interpret;
         }
@@ -204,7 +198,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.PushFlags: PushFlags(i); return true;
             case LoweringKind.SwapGs: SwapGs(i); return true;
             case LoweringKind.ConditionalJump: ConditionalJump(i); return true;
-            case >= LoweringKind.AccessControl and <= LoweringKind.SystemReturn: return LowerForm(i);
+            case var kind when IsForm(kind): return LowerForm(i);
             case LoweringKind.Jump: Jump(i); return false;
             case LoweringKind.Call: Call(i); return false;
             case LoweringKind.Return: Return(i); return false;

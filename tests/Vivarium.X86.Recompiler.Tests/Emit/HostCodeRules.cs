@@ -26,7 +26,8 @@ internal static class HostCodeRules
         return host.Mnemonic switch
         {
             Mnemonic.Rorx => IsSlotOf(part, i),
-            Mnemonic.Sar when part.Kind == LoweringKind.SystemReturn => true,
+            Mnemonic.Sar when part.Kind is LoweringKind.SystemReturn or LoweringKind.BitTestBeyond => true,
+            Mnemonic.Movsx or Mnemonic.Movsxd when part.Kind == LoweringKind.BitTestBeyond => host.Op0Register == Register.RDI,
             Mnemonic.Movsx or Mnemonic.Sar => part.Kind == LoweringKind.Divide,
             Mnemonic.Not => part.Guest.Mnemonic == Mnemonic.Fldcw && host.Op0Register == Register.EDI,
             Mnemonic.Fdecstp or Mnemonic.Fincstp => IsRaisedForX87(part, i),
