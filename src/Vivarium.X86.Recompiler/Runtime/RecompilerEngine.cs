@@ -98,6 +98,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (code == 0)
             {
                 FlagImage.Load(_state, _fields, default);
+                _state->InterruptShadow = InterruptShadow.None;
                 return _core.Pending != PendingKind.None ? left : InterpretOne(left);
             }
 
@@ -132,7 +133,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return false;
         }
 
-        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+        SetContext();
         FlagImage.Store(_state, _fields);
         return true;
     }
@@ -247,7 +248,10 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
         Entries++;
         _slice = slice;
+        _state->InterruptShadow = InterruptShadow.None;
+        _fields->InterruptWaiting = _core.LocalApic is { HasPendingInterrupt: true } ? 1u : 0;
         var exit = _enter(_state, code);
+        FollowMode();
         if (_failure is { } failure)
         {
             _failure = null;
@@ -292,7 +296,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     private nint FindCode(ulong rip, in BlockKey key, int edge)
     {
         // The fetch may have been the first of its kind.
-        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+        SetContext();
 
         _core.Revocation?.Leave();
         lock (_cache.Gate)
@@ -313,7 +317,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             {
                 _generation = _cache.Generation;
                 _finder.NewContext();
-                _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+                SetContext();
             }
 
             _jumps[JumpCacheEntry.IndexOf(rip)] = new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL };

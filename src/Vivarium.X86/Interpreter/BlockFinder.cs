@@ -57,6 +57,13 @@ internal sealed unsafe class BlockFinder : IDisposable
         UpdateContext();
     }
 
+    /// <summary>Takes over a mode that emitted code changed to.</summary>
+    public void Follow(DecodeMode mode)
+    {
+        Mode = mode;
+        UpdateContext();
+    }
+
     /// <summary>The block at RIP, or null with a fault recorded.</summary>
     public Block* Find(ulong rip)
     {

@@ -60,10 +60,10 @@ public sealed class HostFindings
     [InlineData("660FF7C0")]
     [InlineData("C5F9F7C0")]
     [InlineData("C4E2792E07")]
-    [InlineData("C4E27D2F07")]
+    [InlineData("C4E27D2E07")]
     [InlineData("C4E2798E07")]
     public void MaskedStoresAreAllOrNothing(string code) => HostRegression.Check(
-        LabMode.User64, 0x0, code, $"rsp=5f0ce0 rdi=501ff8 flags=2 data=3e ist=1 fx=7f03{new string('0', 44)}801f{new string('0', 268)}{new string('f', 32)}");
+        LabMode.User64, 0x0, code, $"rsp=5f0ce0 rdi=501ff8 flags=2 ist=1 fx=7f03{new string('0', 44)}801f{new string('0', 268)}ffffffff00000000ffffffffffffffff");
 
     /// <summary>Prefixes of ES, CS, SS and DS mean nothing in 64-bit mode: an address that is not canonical is #SS if its base is RSP or RBP, else #GP.</summary>
     [Theory]

@@ -10,8 +10,9 @@ internal sealed partial class CaseGenerator
     /// <summary>Weights of the kinds, in their order, of which a case takes one row.</summary>
     private static readonly int[][] s_themes =
     [
-        [40, 8, 6, 3, 10, 12, 14, 3, 4], [80, 0, 0, 0, 2, 5, 10, 3, 0], [30, 60, 0, 0, 2, 2, 6, 0, 0], [20, 4, 66, 4, 0, 2, 4, 0, 0], [20, 0, 0, 0, 60, 6, 12, 2, 0],
-        [30, 0, 0, 0, 5, 45, 18, 2, 0], [20, 10, 20, 46, 0, 0, 4, 0, 0], [60, 0, 0, 0, 0, 4, 33, 3, 0], [70, 25, 0, 0, 0, 5, 0, 0, 0], [20, 16, 0, 0, 0, 0, 4, 0, 60],
+        [40, 8, 6, 3, 10, 12, 14, 3, 4, 2], [80, 0, 0, 0, 2, 5, 10, 3, 0, 0], [30, 60, 0, 0, 2, 2, 6, 0, 0, 0], [20, 4, 66, 4, 0, 2, 4, 0, 0, 0], [20, 0, 0, 0, 60, 6, 12, 2, 0, 0],
+        [30, 0, 0, 0, 5, 45, 18, 2, 0, 0], [20, 10, 20, 46, 0, 0, 4, 0, 0, 0], [60, 0, 0, 0, 0, 4, 33, 3, 0, 0], [70, 25, 0, 0, 0, 5, 0, 0, 0, 0], [20, 16, 0, 0, 0, 0, 4, 0, 60, 0],
+        [36, 6, 2, 0, 6, 10, 10, 2, 0, 28],
     ];
 
     private const int MostHostSteps = 12;
@@ -113,6 +114,7 @@ internal sealed partial class CaseGenerator
             case InstructionKind.Stack: AddStack(); break;
             case InstructionKind.Branch: AddBranch(); break;
             case InstructionKind.String: AddString(); break;
+            case InstructionKind.System: AddSystem(); break;
             case InstructionKind.Integer when _random.Next(12) == 0: AddSpecialInteger(); break;
             case InstructionKind.X87 when _random.Next(16) == 0: AddCompareToFlags(); break;
             default:

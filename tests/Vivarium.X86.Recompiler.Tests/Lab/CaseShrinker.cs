@@ -146,6 +146,21 @@ internal static class CaseShrinker
             yield return Changed(copy => copy.Data = 0);
         }
 
+        if (state.HasSmap)
+        {
+            yield return Changed(copy => copy.HasSmap = false);
+        }
+
+        if (state.SystemCall != 0)
+        {
+            yield return Changed(copy => copy.SystemCall = 0);
+        }
+
+        if (state.FlagMask != 0)
+        {
+            yield return Changed(copy => copy.FlagMask = 0);
+        }
+
         if (!state.UsesIst && made.Mode.Bits() == 64)
         {
             yield return Changed(copy => copy.UsesIst = true);

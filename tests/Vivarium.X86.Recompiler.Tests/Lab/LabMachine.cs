@@ -144,6 +144,10 @@ internal sealed unsafe class LabMachine : IDisposable
         State->Fs.Base = state.FsBase;
         State->Gs.Base = state.GsBase;
         State->InstructionCount = 0;
+        State->Cr4 |= state.HasSmap && !program.Mode.IsUser() ? ControlBits.Cr4Smap : 0;
+        State->Star = LabKernel.Star;
+        State->Lstar = LabKernel.SystemCallOf(state.SystemCall);
+        State->Sfmask = state.FlagMask;
         FxImage.LoadX87(State, state.Fx, wide: true);
         FxImage.LoadXmm(State, state.Fx, longMode: true);
         for (var i = 0; i < 16; i++)
