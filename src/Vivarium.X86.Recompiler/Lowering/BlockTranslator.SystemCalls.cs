@@ -12,13 +12,12 @@ internal sealed unsafe partial class BlockTranslator
     private const int GuestRcx = 1;
     private const int GuestR11 = 11;
     private const int HighFlagShift = 8;
-    private const int NewMmuShift = (int)TranslationMode.MmuShift;
-    private static readonly int s_efer = Offset(nameof(CpuState.Efer));
-    private static readonly int s_star = Offset(nameof(CpuState.Star));
-    private static readonly int s_lstar = Offset(nameof(CpuState.Lstar));
-    private static readonly int s_sfmask = Offset(nameof(CpuState.Sfmask));
-    private static readonly int s_cs = Offset(nameof(CpuState.Cs));
-    private static readonly int s_ss = Offset(nameof(CpuState.Ss));
+    private static readonly int s_efer = OffsetOf(nameof(CpuState.Efer));
+    private static readonly int s_star = OffsetOf(nameof(CpuState.Star));
+    private static readonly int s_lstar = OffsetOf(nameof(CpuState.Lstar));
+    private static readonly int s_sfmask = OffsetOf(nameof(CpuState.Sfmask));
+    private static readonly int s_cs = OffsetOf(nameof(CpuState.Cs));
+    private static readonly int s_ss = OffsetOf(nameof(CpuState.Ss));
     private static readonly int s_limit = (int)Marshal.OffsetOf<SegmentRegister>(nameof(SegmentRegister.Limit));
     private static readonly int s_attributes = (int)Marshal.OffsetOf<SegmentRegister>(nameof(SegmentRegister.Attributes));
     private static readonly int s_selector = (int)Marshal.OffsetOf<SegmentRegister>(nameof(SegmentRegister.Selector));
@@ -144,7 +143,7 @@ internal sealed unsafe partial class BlockTranslator
     private void EnterPrivilege(int privilege, MmuMode mmu, int contextOffset)
     {
         var mode = (_mode & ~(TranslationMode.MmuMask | (TranslationMode)DecodeMode.User))
-            | (TranslationMode)((int)mmu << NewMmuShift)
+            | (TranslationMode)((int)mmu << (int)TranslationMode.MmuShift)
             | (privilege == 3 ? (TranslationMode)DecodeMode.User : 0);
         _a.StoreImmediate(4, HostOperand.State(s_privilege), privilege);
         _a.Load(8, Data, HostOperand.State(contextOffset));
@@ -152,6 +151,4 @@ internal sealed unsafe partial class BlockTranslator
         _a.Store(8, HostOperand.State(EngineFields.ContextOffset), Data);
         DiscardReturnFrames();
     }
-
-    private static int Offset(string field) => (int)Marshal.OffsetOf<CpuState>(field);
 }
