@@ -146,11 +146,15 @@ internal static unsafe class MoveHandlers
     /// <summary>Stores each run of bytes whose bit is set, all of them or, after a fault, none.</summary>
     public static bool StoreRuns(CpuCore core, DecodedOp* op, ReadOnlySpan<byte> data, uint mask)
     {
-        var first = BitOperations.TrailingZeroCount(mask);
-        var last = BitOperations.Log2(mask);
-        if (mask != 0 && (core.LinearAddress(op) & 0xFFF) + (uint)data.Length > 0x1000 && !core.TryProbeWrite(op, first, last - first + 1))
+        // Across pages: what is stored in either of them must be there before any of it is stored.
+        var inFirstPage = 0x1000 - (int)(core.LinearAddress(op) & 0xFFF);
+        if (inFirstPage < data.Length)
         {
-            return false;
+            var low = mask & ((1u << inFirstPage) - 1);
+            if (!TryProbe(core, op, low) || !TryProbe(core, op, mask & ~low))
+            {
+                return false;
+            }
         }
 
         for (var start = 0; start < data.Length; start++)
@@ -175,5 +179,12 @@ internal static unsafe class MoveHandlers
         }
 
         return true;
+    }
+
+    /// <summary>Whether the bytes from the lowest to the highest bit, which are in one page, may be written. The first of them is what faults.</summary>
+    private static bool TryProbe(CpuCore core, DecodedOp* op, uint mask)
+    {
+        var first = BitOperations.TrailingZeroCount(mask);
+        return mask == 0 || core.TryProbeWrite(op, first, BitOperations.Log2(mask) - first + 1);
     }
 }

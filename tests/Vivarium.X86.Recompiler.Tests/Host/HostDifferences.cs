@@ -25,15 +25,19 @@ internal static class HostDifferences
     /// <summary>Whether the host may run a program: made of what cases are made of, up to an instruction that does not exist or the HLT at the end.</summary>
     public static bool IsAllowed(LabProgram program)
     {
+        var isBehindInvalid = false;
         foreach (var instruction in program.Instructions)
         {
-            if (instruction.IsInvalid || !IsAllowed(program, instruction))
+            isBehindInvalid |= instruction.IsInvalid;
+
+            // A branch may lead over what does not exist, but not to the system.
+            if (isBehindInvalid ? instruction.Mnemonic is Mnemonic.Syscall or Mnemonic.Sysenter or Mnemonic.Int : !IsAllowed(program, instruction))
             {
-                return instruction.IsInvalid;
+                return false;
             }
         }
 
-        return program.Instructions[^1].Mnemonic == Mnemonic.Hlt;
+        return isBehindInvalid || program.Instructions[^1].Mnemonic == Mnemonic.Hlt;
     }
 
     private static bool IsAllowed(LabProgram program, in Instruction instruction)
@@ -48,6 +52,9 @@ internal static class HostDifferences
         return Instructions.Contains(instruction.Code) || s_prepared.Contains(instruction.Mnemonic) || instruction.Mnemonic == Mnemonic.Hlt;
     }
 
+    private static bool MayGoAnywhere(LabProgram program) =>
+        program.Instructions.Any(each => each.FlowControl is FlowControl.IndirectBranch or FlowControl.IndirectCall or FlowControl.Return);
+
     /// <summary>Whether processors may do different things with a program: Intel clears C1 in FCOMI and its like, AMD keeps it, unless FTST clears it before.</summary>
     public static bool IsOpen(LabProgram program)
     {
@@ -55,7 +62,7 @@ internal static class HostDifferences
         foreach (var instruction in program.Instructions)
         {
             if (instruction.Mnemonic is Mnemonic.Fcomi or Mnemonic.Fcomip or Mnemonic.Fucomi or Mnemonic.Fucomip
-                && (before != Mnemonic.Ftst || program.Instructions.Any(other => other.NearBranchTarget == instruction.IP)))
+                && (before != Mnemonic.Ftst || MayGoAnywhere(program) || program.Instructions.Any(other => other.NearBranchTarget == instruction.IP)))
             {
                 return true;
             }

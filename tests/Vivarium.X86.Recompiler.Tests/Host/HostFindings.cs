@@ -75,4 +75,14 @@ public sealed class HostFindings
     [InlineData("36AD")]
     public void IgnoredSegmentPrefixes(string code) => HostRegression.Check(
         LabMode.User64, 0x0, code, "rax=8000000000000280 rbx=8000000000000280 rsp=5f1003 rbp=8000000000000280 rsi=8000000000000280 flags=2 ist=1");
+
+    /// <summary>A masked store whose first lane in the second page is left out faults at the next one.</summary>
+    [Fact]
+    public void AMaskedStoreFaultsAtALaneThatIsStored() => HostRegression.Check(
+        LabMode.User64, 0x0, "BD04000000C4E2312E446E00", $"rsp=5f12d0 rsi=504fef flags=2 ist=1 fx=7f03{new string('0', 44)}801f{new string('0', 556)}7f8080bd7f0000000010d97f7fffce8{new string('0', 193)}");
+
+    /// <summary>What stands behind an instruction that does not exist may be branched to, so the host is not asked if it is a system call.</summary>
+    [Fact]
+    public void ASystemCallBehindAnInvalidInstructionIsNotForTheHost() => Assert.False(
+        HostDifferences.IsAllowed(new LabProgram(LabMode.User64, 0x0, Convert.FromHexString("4C8D0D0500000041FFE106EC0F05F4"))));
 }

@@ -109,6 +109,7 @@ internal sealed partial class CaseGenerator
             ticket -= weights[(int)kind++];
         }
 
+        kind = kind == InstructionKind.System && _forHost ? InstructionKind.Integer : kind;
         switch (kind)
         {
             case InstructionKind.Stack: AddStack(); break;
