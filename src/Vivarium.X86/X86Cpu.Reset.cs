@@ -68,6 +68,7 @@ public sealed unsafe partial class X86Cpu
         _state->Activity = _options.IsBootstrap ? ActivityState.Active : ActivityState.WaitForStartup;
         _core.Pending = PendingKind.None;
         _resumesAtStop = false;
+        _stalled = 0;
         _core.FlushTlb();
         _core.UpdateMode();
     }

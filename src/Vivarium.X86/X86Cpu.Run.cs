@@ -110,21 +110,26 @@ public sealed unsafe partial class X86Cpu
         else
         {
             _state->FlagSystem &= ~Rflags.Rf;
-            left = _interpreter.Finder.StopAddresses.Count == 0 ? _engine.Execute(left) : _interpreter.Execute(left);
+            var engine = _interpreter.Finder.StopAddresses.Count == 0 ? _engine : _interpreter;
+            left = _core.HasExactBudget ? ExecuteExactly(engine, left) : engine.Execute(left);
         }
 
-        if (_core.Pending == PendingKind.CodeWrite)
+        var begun = before;
+        if (_core.Pending == PendingKind.RunAlone)
         {
             _core.Pending = PendingKind.None;
+            _state->InstructionCount += (ulong)(begun - left);
+            begun = left;
             left = _interpreter.ExecuteAlone(left);
         }
 
-        _state->InstructionCount += (ulong)(before - left);
+        _state->InstructionCount += (ulong)(begun - left);
+        _stalled = left != before ? 0 : _stalled;
         switch (_core.Pending)
         {
             case PendingKind.Fault:
                 // Not an instruction, but it uses up the budget: a guest may fault forever.
-                left--;
+                Charge(1, FaultStall, ref left);
 
                 // Breakpoints that the instruction met before it faulted are met again when it is restarted.
                 _state->PendingDebug = 0;
@@ -136,7 +141,7 @@ public sealed unsafe partial class X86Cpu
                 break;
             case PendingKind.Restart:
                 // Not an instruction yet either. RF stands for "in the middle" (Intel SDM Vol. 3B §18.3.1.1).
-                left -= _core.RestartSteps;
+                Charge(_core.RestartSteps, _core.RestartSteps, ref left);
                 _state->FlagSystem |= Rflags.Rf;
                 break;
             case PendingKind.StopAddress:

@@ -52,6 +52,7 @@ public sealed unsafe partial class X86Cpu
         _core.Post((CpuEvents)reader.ReadByte(EventsTag) & SavedEvents);
         _core.Pending = PendingKind.None;
         _resumesAtStop = false;
+        _stalled = 0;
         _interpreter.Clear();
         _engine.Clear();
         _core.FlushTlb();

@@ -6,7 +6,7 @@ namespace Vivarium.X86;
 /// An x86-64 processor: registers, memory management, exceptions and an interpreter. It owns no thread; see <see cref="IVcpu"/>.
 /// Members are for the thread that runs it, or for any while it is parked, unless said otherwise.
 /// </summary>
-public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPageTagHolder, ICodePageListener, IDisposable
+public sealed unsafe partial class X86Cpu : IExactVcpu, IVcpuSignals, IStateUnit, IPageTagHolder, ICodePageListener, IDisposable
 {
     private readonly VcpuMemory _memory = new();
     private readonly CpuState* _state;
@@ -35,6 +35,7 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
         _core = new CpuCore(_memory, options.Memory, options.PortIo ?? unclaimed, options.MmioPort ?? unclaimed, options.Model)
         {
             FerrChanged = options.FerrChanged,
+            HasExactBudget = options.ExactBudget,
         };
         _tsc = new TimeStampCounter(_state, options.Clock ?? new InstructionClock(_state), options.TscFrequencyHz);
         _core.Services = new CpuServices
@@ -80,7 +81,10 @@ public sealed unsafe partial class X86Cpu : IVcpu, IVcpuSignals, IStateUnit, IPa
     /// <summary>The CPU model.</summary>
     public CpuModel Model => _options.Model;
 
-    /// <summary>Instructions completed since reset. Exact while parked.</summary>
+    /// <summary>See <see cref="X86CpuOptions.ExactBudget"/>.</summary>
+    public bool HasExactBudget => _core.HasExactBudget;
+
+    /// <summary>Instructions completed since reset. Exact while parked, and inside calls that the processor makes while budgets are exact.</summary>
     public ulong InstructionCount => _state->InstructionCount;
 
     /// <summary>Current privilege level, 0 to 3.</summary>

@@ -23,6 +23,16 @@ public sealed record X86CpuOptions
     /// <summary>What executes guest code, shared by the processors of a machine. Default null: the interpreter.</summary>
     public ExecutionEngineProvider? Engine { get; init; }
 
+    /// <summary>
+    /// Whether <see cref="X86Cpu.Run"/> executes exactly as many instructions as its budget says, on any engine, unless it returns for another
+    /// reason. Faults and the steps of a repeated string instruction are not charged; only after some 260,000 faults, or 1 GiB of one
+    /// string instruction, without an instruction that completes does it return early. While it is set <see cref="X86Cpu.InstructionCount"/> is
+    /// right inside every call to a device, clock, MSR handler or hypercall handler too: what reaches them runs alone, which costs up to some
+    /// hundred nanoseconds each. Besides, the end of each run is interpreted, 63 instructions at most. Default false: a run may exceed its
+    /// budget by those.
+    /// </summary>
+    public bool ExactBudget { get; init; }
+
     /// <summary>Where IN and OUT go. Default: reads give all ones, writes are dropped.</summary>
     public IPortIo? PortIo { get; init; }
 

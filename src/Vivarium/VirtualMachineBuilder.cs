@@ -30,6 +30,7 @@ public sealed class VirtualMachineBuilder
     private IVcpuScheduler? _scheduler;
     private VmShare _share = new();
     private VmTimerService? _timers;
+    private bool _exactBudget;
     private ILoggerFactory _loggerFactory = NullLoggerFactory.Instance;
     private IEntropySource _entropy = new HostEntropy();
     private DateTimeOffset? _wallClock;
@@ -105,7 +106,21 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
-    /// <summary>Runs the vCPUs on a scheduler that other machines may share, with this share. Default: a thread for each vCPU.</summary>
+    /// <summary>
+    /// Has each processor execute exactly the budgets that its scheduler gives it (<see cref="X86CpuOptions.ExactBudget"/>), for schedulers that
+    /// count instructions. Default: only under a <see cref="DeterministicScheduler"/>.
+    /// </summary>
+    public VirtualMachineBuilder WithExactBudget()
+    {
+        _exactBudget = true;
+        return this;
+    }
+
+    /// <summary>
+    /// Runs the vCPUs on a scheduler that other machines may share, with this share. Default: a thread for each vCPU. A
+    /// <see cref="DeterministicScheduler"/> also gives the machine its clock and exact budgets; set <see cref="WithEntropy"/> and
+    /// <see cref="WithWallClock"/> too, and two runs are the same.
+    /// </summary>
     public VirtualMachineBuilder WithScheduler(IVcpuScheduler scheduler, VmShare? share = null)
     {
         ArgumentNullException.ThrowIfNull(scheduler);
@@ -214,6 +229,11 @@ public sealed class VirtualMachineBuilder
         {
             throw new InvalidOperationException($"There is no execution engine {_engine}.");
         }
+
+        if (_scheduler is DeterministicScheduler deterministic && _timers is not null && _timers != deterministic.Timers)
+        {
+            throw new InvalidOperationException("Under a DeterministicScheduler timers fire by its own clock: leave out WithTimerService.");
+        }
     }
 
     private VirtualMachine Assemble(List<IDisposable> owned)
@@ -225,7 +245,7 @@ public sealed class VirtualMachineBuilder
         var memory = Own(owned, new GuestMemory());
         MemoryLayout.AddRam(memory, _memoryBytes);
         _loader!.AddMemory(memory);
-        var timers = _timers ?? Own(owned, new VmTimerService());
+        var timers = _timers ?? (_scheduler as DeterministicScheduler)?.Timers ?? Own(owned, new VmTimerService());
         // The one look at the host's wall clock: where guest time begins unless the host program says so.
 #pragma warning disable RS0030
         var wallClock = _wallClock ?? DateTimeOffset.UtcNow;
@@ -321,6 +341,7 @@ public sealed class VirtualMachineBuilder
             Model = _cpuModel,
             Memory = memory,
             Engine = engine,
+            ExactBudget = _exactBudget || _scheduler is DeterministicScheduler,
             PortIo = ports,
             MmioPort = mmio,
             Clock = context.Clock,

@@ -68,9 +68,14 @@ internal sealed class FakeVcpu(int index, ManualTime? time = null) : IVcpu
 
     public bool TakeStop()
     {
-        var stop = _stop;
+        // Cleared only if it was seen: a request between the two is kept.
+        if (!_stop)
+        {
+            return false;
+        }
+
         _stop = false;
-        return stop;
+        return true;
     }
 
     /// <summary>Takes one unit of work; false if there is none.</summary>

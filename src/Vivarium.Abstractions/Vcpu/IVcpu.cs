@@ -15,7 +15,10 @@ public interface IVcpu
     /// <summary>Whom to tell when something arrives that ends a halt. Set by the scheduler before the first run.</summary>
     IVcpuWaker? Waker { get; set; }
 
-    /// <summary>Runs at most <paramref name="instructionBudget"/> instructions, more by less than one translation block.</summary>
+    /// <summary>
+    /// Runs at most <paramref name="instructionBudget"/> instructions, more by less than one translation block; exactly as many where
+    /// <see cref="IExactVcpu.HasExactBudget"/>.
+    /// </summary>
     VcpuExit Run(long instructionBudget);
 
     /// <summary>Makes the current or the next <see cref="Run"/> return soon with <see cref="VcpuExitReason.Stopped"/>. Any thread.</summary>

@@ -25,10 +25,13 @@ public sealed class VmTimerService : IDisposable
         _thread.Start();
     }
 
-    /// <summary>A service without a thread: tests call <see cref="RunOne"/>.</summary>
-    internal VmTimerService(HostClock clock)
+    /// <summary>A service without a thread: others call <see cref="RunOne"/>.</summary>
+    /// <param name="clock">The host's clock, or another that stands for it.</param>
+    /// <param name="sleeper">Told when a client wants to run earlier than <see cref="RunOne"/> said last.</param>
+    internal VmTimerService(HostClock clock, ISleeper? sleeper = null)
     {
         Clock = clock;
+        _sleeper = sleeper;
     }
 
     internal HostClock Clock { get; }

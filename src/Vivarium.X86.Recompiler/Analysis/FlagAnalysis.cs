@@ -45,7 +45,7 @@ internal sealed class FlagAnalysis
     private void Classify(int i, in Instruction instruction)
     {
         var writes = (byte)instruction.RflagsModified & All;
-        var reads = (byte)instruction.RflagsRead & All;
+        var reads = instruction.Mnemonic == Mnemonic.Syscall ? All : (byte)instruction.RflagsRead & All;
         var kills = writes;
         if (IsConditional(instruction))
         {

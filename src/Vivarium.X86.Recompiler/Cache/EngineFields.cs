@@ -20,6 +20,9 @@ internal struct EngineFields
     public const int ValueOffset = -72;
     public const int HostAddressOffset = -80;
     public const int StackLimitOffset = -88;
+    public const int UserContextOffset = -136;
+    public const int SupervisorContextOffset = -144;
+    public const int InterruptWaitingOffset = -148;
 
     /// <summary>The first of <see cref="AccessGroups.SlotCount"/> host addresses that emitted code keeps between accesses, 8 bytes each upwards.</summary>
     public const int HeldAddressesOffset = -120;
@@ -27,6 +30,18 @@ internal struct EngineFields
     /// <summary>Below this RSP no more return frames are pushed.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + StackLimitOffset)]
     public nint StackLimit;
+
+    /// <summary>What <see cref="Context"/> is at CPL 3, its mode left out: emitted code that changes privilege puts it there.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + UserContextOffset)]
+    public ulong UserContext;
+
+    /// <summary>What <see cref="Context"/> is at CPL 0 to 2, its mode left out.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + SupervisorContextOffset)]
+    public ulong SupervisorContext;
+
+    /// <summary>Not 0 if an interrupt waited for RFLAGS.IF when emitted code was entered; what comes later ends the slice.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + InterruptWaitingOffset)]
+    public uint InterruptWaiting;
 
     /// <summary>1 if a lookup that is made again wants the vector registers back.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + ReloadsVectorsOffset)]

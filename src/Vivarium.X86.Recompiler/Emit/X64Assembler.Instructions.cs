@@ -55,6 +55,20 @@ internal sealed unsafe partial class X64Assembler
         Byte(value >> 8);
     }
 
+    /// <summary>mov byte [memory], imm8.</summary>
+    public void StoreImmediate8(in HostOperand memory, byte value)
+    {
+        Op(4, 0xC6, 0, memory);
+        Byte(value);
+    }
+
+    /// <summary>test dword [memory], imm32.</summary>
+    public void Test(in HostOperand memory, int bits)
+    {
+        Op(4, 0xF7, 0, memory);
+        Int32(bits);
+    }
+
     /// <summary>mov dst, imm in its shortest form.</summary>
     public void MoveImmediate(int destination, long value)
     {

@@ -49,6 +49,7 @@ internal sealed unsafe partial class BlockTranslator
                 _groups.Access(i, StackOperand(0), WordSize, writes: false, mayLead);
                 break;
             case LoweringKind.Interpret or LoweringKind.SwapGs:
+            case var kind when IsForm(kind) && kind != LoweringKind.BitTestBeyond:
                 _groups.Break();
                 break;
         }

@@ -104,13 +104,7 @@ internal sealed unsafe partial class BlockTranslator
         EmitStackTop();
         Lookup(i, default, WordSize, writes: true, isAligned: false);
         _a.Store(8, HostOperand.State(EngineFields.HostAddressOffset), Address);
-        _a.LoadZero16(Data, HostOperand.State(EngineFields.HostFlagsOffset));
-        _a.Move(4, Address, Data);
-        _a.Shift(4, 5, Data, 8);
-        _a.Alu(4, 4, Address, 1);
-        _a.Shift(4, 4, Address, OverflowShift);
-        _a.AluRegister(4, 1, Data, Address);
-        _a.AluLoad(4, 1, Data, HostOperand.State(s_flagSystem));
+        EmitAllFlags();
         _a.Alu(4, 4, Data, ~(int)(Rflags.Vm | Rflags.Rf));
         _a.Load(8, Address, HostOperand.State(EngineFields.HostAddressOffset));
         _a.Store(WordSize, new HostOperand(Address, 0), Data);

@@ -254,7 +254,7 @@ internal sealed unsafe partial class BlockTranslator
         _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end), IsSwapped = _isSwapped });
     }
 
-    private bool IsBranch(int i) => _kinds[i] is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return;
+    private bool IsBranch(int i) => _kinds[i] is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return || LeavesByForm(i);
 
     /// <summary>Instruction <paramref name="i"/> is complete: slow paths that end with it go on here.</summary>
     private void FinishSlowPaths(int i)

@@ -66,6 +66,11 @@ internal sealed unsafe partial class BlockTranslator
         const uint Rax = 1, Rcx = 2, Rdx = 4, Rsp = 16, Rbp = 32, All = 0xFFFF;
         ref readonly var instruction = ref InstructionAt(i);
         var changed = 0u;
+        if (IsForm(_kinds[i]))
+        {
+            return _kinds[i] == LoweringKind.BitTestBeyond ? 0 : All;
+        }
+
         switch (_kinds[i])
         {
             case LoweringKind.Interpret or LoweringKind.Divide or LoweringKind.Copy: return All;

@@ -100,6 +100,11 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);
+        if (FormOf(i) is var form && form != LoweringKind.Interpret)
+        {
+            return form;
+        }
+
         if (kind == LoweringKind.Interpret || (kind != LoweringKind.Nothing && !_traits.Of(instruction).IsOnHost) || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48)) || IsRefused(op))
         {
             return LoweringKind.Interpret;
@@ -135,13 +140,7 @@ internal sealed unsafe partial class BlockTranslator
             }
         }
 
-        // An absolute 64-bit address does not fit the displacement of an operation.
-        if (op->HasMemory && op->Base == RegisterOffset.Zero && op->Index == RegisterOffset.Zero && (long)instruction.MemoryDisplacement64 != (int)instruction.MemoryDisplacement64 && Is64)
-        {
-            return LoweringKind.Interpret;
-        }
-
-        if (kind == LoweringKind.BitTest && op->HasMemory && instruction.Op1Kind == OpKind.Register)
+        if (op->HasMemory && IsFarAbsolute(instruction, op))
         {
             return LoweringKind.Interpret;
         }
@@ -212,6 +211,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.PushFlags: PushFlags(i); return true;
             case LoweringKind.SwapGs: SwapGs(i); return true;
             case LoweringKind.ConditionalJump: ConditionalJump(i); return true;
+            case var kind when IsForm(kind): return LowerForm(i);
             case LoweringKind.Jump: Jump(i); return false;
             case LoweringKind.Call: Call(i); return false;
             case LoweringKind.Return: Return(i); return false;

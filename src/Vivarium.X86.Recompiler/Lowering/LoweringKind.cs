@@ -12,7 +12,7 @@ internal enum LoweringKind : byte
     /// <summary>The same instruction, with mapped registers and a translated memory operand.</summary>
     Reencode,
 
-    /// <summary>As <see cref="Reencode"/>; a bit offset in a register addresses memory beyond the operand, so that form is interpreted.</summary>
+    /// <summary>As <see cref="Reencode"/>; a bit offset in a register addresses memory beyond the operand: see <see cref="BitTestBeyond"/>.</summary>
     BitTest,
 
     /// <summary>As <see cref="Reencode"/> for vector registers; operands of 16 and 32 bytes must be aligned.</summary>
@@ -43,6 +43,27 @@ internal enum LoweringKind : byte
     ClearInterrupts,
     PushFlags,
     SwapGs,
+
+    /// <summary>STAC, CLAC.</summary>
+    AccessControl,
+
+    /// <summary>STI.</summary>
+    AllowInterrupts,
+
+    /// <summary>SYSCALL.</summary>
+    SystemCall,
+
+    /// <summary>SYSRET to 64-bit code.</summary>
+    SystemReturn,
+
+    /// <summary>MOVS, STOS, LODS, CMPS, SCAS.</summary>
+    String,
+
+    /// <summary>REP MOVS, REP STOS.</summary>
+    RepeatedString,
+
+    /// <summary>BT, BTS, BTR, BTC of memory, with the bit's number in a register.</summary>
+    BitTestBeyond,
     ConditionalJump,
     Jump,
     Call,

@@ -31,6 +31,7 @@ internal sealed unsafe partial class RecompilerEngine
     /// </summary>
     private int Interpret(OpRecord* record, ulong pageOffset)
     {
+        FollowMode();
         var current = *record;
         if (current.LookupOffset != 0 && _core.Mode != MmuMode.UserAligned && TryFill(current) && _cache.Generation == _generation)
         {
@@ -139,6 +140,7 @@ internal sealed unsafe partial class RecompilerEngine
         _state->InterruptShadow = InterruptShadow.None;
         if (IsOrdinary())
         {
+            NoteContexts();
             return true;
         }
 

@@ -100,6 +100,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (code == 0)
             {
                 FlagImage.Load(_state, _fields, default);
+                _state->InterruptShadow = InterruptShadow.None;
                 return _core.Pending != PendingKind.None ? left : InterpretOne(left);
             }
 
@@ -142,7 +143,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return false;
         }
 
-        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+        SetContext();
         FlagImage.Store(_state, _fields);
         return true;
     }
@@ -257,7 +258,10 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
         Entries++;
         _slice = slice;
+        _state->InterruptShadow = InterruptShadow.None;
+        _fields->InterruptWaiting = _core.LocalApic is { HasPendingInterrupt: true } ? 1u : 0;
         var exit = _enter(_state, code);
+        FollowMode();
         if (_failure is { } failure)
         {
             _failure = null;
@@ -303,7 +307,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     private nint FindCode(ulong rip, in BlockKey key, int edge)
     {
         // The fetch may have been the first of its kind.
-        _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+        SetContext();
 
         _core.Revocation?.Leave();
         lock (_cache.Gate)
@@ -329,7 +333,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (_cache.Generation != _generation)
             {
                 NoteEmptied();
-                _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
+                SetContext();
             }
 
             _jumps[JumpCacheEntry.IndexOf(rip)] = new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL };

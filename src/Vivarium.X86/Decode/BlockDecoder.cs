@@ -79,7 +79,12 @@ internal sealed unsafe class BlockDecoder
 
         if (count > 0)
         {
-            Close(ops, count, pageOffset + lengthBytes, mode);
+            ops[count] = new DecodedOp
+            {
+                Code = OpCode.EndOfBlock,
+                Size = (mode & DecodeMode.Code64) != 0 ? (byte)8 : (mode & DecodeMode.Code32) != 0 ? (byte)4 : (byte)2,
+            };
+            Close(ops, count, pageOffset + lengthBytes);
         }
 
         return count;
@@ -87,15 +92,10 @@ internal sealed unsafe class BlockDecoder
 
     private static bool EndsBlock(OpCode code) => code is >= OpCode.Jump and <= OpCode.CallNearIndirect;
 
-    /// <summary>Ends the run, and tells each conditional jump how many instructions of the block a taken jump leaves out.</summary>
-    private static void Close(DecodedOp* ops, int count, int endOffset, DecodeMode mode)
+    /// <summary>Has the run end at an offset, and tells each conditional jump how many instructions of it a taken jump leaves out.</summary>
+    public static void Close(DecodedOp* ops, int count, int endOffset)
     {
-        ops[count] = new DecodedOp
-        {
-            Code = OpCode.EndOfBlock,
-            Size = (mode & DecodeMode.Code64) != 0 ? (byte)8 : (mode & DecodeMode.Code32) != 0 ? (byte)4 : (byte)2,
-            Immediate = endOffset,
-        };
+        ops[count].Immediate = endOffset;
         for (var i = 0; i < count; i++)
         {
             if (ops[i].Code is >= OpCode.JumpO and <= OpCode.JumpNle)

@@ -32,7 +32,7 @@ internal static unsafe class OperandLowering
                 op->AddressShift = shift;
                 FillSegment(kind is OpKind.MemoryESDI or OpKind.MemoryESEDI or OpKind.MemoryESRDI && instruction.OpCount == 2 && !HasStringSource(instruction)
                     ? Register.DS
-                    : instruction.MemorySegment, mode, op);
+                    : instruction.MemorySegment, isStack: false, mode, op);
             }
         }
     }
@@ -98,18 +98,22 @@ internal static unsafe class OperandLowering
         }
 
         op->Displacement = (int)displacement;
-        FillSegment(instruction.MemorySegment, mode, op);
+        FillSegment(instruction.MemorySegment, instruction.MemoryBase is Register.RSP or Register.RBP or Register.ESP or Register.EBP, mode, op);
     }
 
-    private static void FillSegment(Register segment, DecodeMode mode, DecodedOp* op)
+    private static void FillSegment(Register segment, bool isStack, DecodeMode mode, DecodedOp* op)
     {
         var number = RegisterMap.Segment(segment);
-        op->Segment = (byte)number;
         if ((mode & DecodeMode.Code64) != 0)
         {
             if (number >= (int)X86Segment.Fs)
             {
                 op->SegmentBase = RegisterOffset.SegmentBase(number);
+            }
+            else
+            {
+                // Prefixes of the other segments mean nothing, not even for #SS against #GP.
+                number = (int)(isStack ? X86Segment.Ss : X86Segment.Ds);
             }
         }
         else if ((mode & DecodeMode.FlatData) == 0 || number is not ((int)X86Segment.Es or (int)X86Segment.Ss or (int)X86Segment.Ds))
@@ -117,5 +121,7 @@ internal static unsafe class OperandLowering
             op->Flags |= OpFlags.CheckSegment;
             op->SegmentBase = RegisterOffset.SegmentBase(number);
         }
+
+        op->Segment = (byte)number;
     }
 }

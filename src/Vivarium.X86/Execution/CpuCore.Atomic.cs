@@ -20,9 +20,9 @@ internal sealed unsafe partial class CpuCore
             return false;
         }
 
-        if (_mode == MmuMode.UserAligned && (linear & (ulong)(sizeBytes - 1)) != 0)
+        if (!CheckAlignment(linear, sizeBytes, op->Segment))
         {
-            return Raise(ExceptionVector.AlignmentCheck);
+            return false;
         }
 
         host = CachedWrite(linear, sizeBytes);

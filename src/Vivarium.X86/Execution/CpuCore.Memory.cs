@@ -48,7 +48,7 @@ internal sealed unsafe partial class CpuCore
     {
         value = 0;
         var address = linear;
-        return CheckAlignment(linear, sizeof(T)) && CheckCanonical(ref address, sizeof(T), segment) && TryProbeWrite(address, sizeof(T))
+        return CheckAlignment(linear, sizeof(T), segment) && CheckCanonical(ref address, sizeof(T), segment) && TryProbeWrite(address, sizeof(T))
             && TryRead<T>(linear, segment, out value);
     }
 
@@ -114,20 +114,33 @@ internal sealed unsafe partial class CpuCore
     private bool TryReadSlow(ulong linear, int segment, int sizeBytes, out ulong value)
     {
         ulong buffer = 0;
-        var done = CheckAlignment(linear, sizeBytes) && TryReadBytes(linear, segment, new Span<byte>(&buffer, sizeBytes), _mode);
+        var done = CheckAlignment(linear, sizeBytes, segment) && TryReadBytes(linear, segment, new Span<byte>(&buffer, sizeBytes), _mode);
         value = buffer;
         return done;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteSlow(ulong linear, int segment, int sizeBytes, ulong value) =>
-        CheckAlignment(linear, sizeBytes) && TryWriteBytes(linear, segment, new ReadOnlySpan<byte>(&value, sizeBytes), _mode);
+        CheckAlignment(linear, sizeBytes, segment) && TryWriteBytes(linear, segment, new ReadOnlySpan<byte>(&value, sizeBytes), _mode);
 
     /// <summary>Checks that a byte of the memory operand could be read, without reading it: it may be a device's.</summary>
     public bool TryProbeRead(DecodedOp* op) =>
         TryLinear(op, 1, PageAccess.Read, out var linear)
         && CheckCanonical(ref linear, 1, op->Segment)
         && TryTranslateData(linear, PageAccess.Read, _mode, out _, out _, out _);
+
+    /// <summary>Checks that the memory operand could be stored as one value, without writing.</summary>
+    public bool TryProbeStore(DecodedOp* op, int sizeBytes) =>
+        TryLinear(op, sizeBytes, PageAccess.Write, out var linear)
+        && CheckAlignment(linear, sizeBytes, op->Segment)
+        && CheckCanonical(ref linear, sizeBytes, op->Segment)
+        && TryProbeWrite(linear, sizeBytes);
+
+    /// <summary>Checks that a write of a part of the memory operand would succeed, without writing.</summary>
+    public bool TryProbeWrite(DecodedOp* op, int offset, int sizeBytes) =>
+        TryLinearAt(op, offset, sizeBytes, PageAccess.Write, out var linear)
+        && CheckCanonical(ref linear, sizeBytes, op->Segment)
+        && TryProbeWrite(linear, sizeBytes);
 
     /// <summary>Checks that a write of up to a page would succeed, as <see cref="TryWriteBytes(ulong, int, ReadOnlySpan{byte})"/> checks it.</summary>
     private bool TryProbeWrite(ulong linear, int sizeBytes)
@@ -151,15 +164,23 @@ internal sealed unsafe partial class CpuCore
 
         if (code && !RunsAlone)
         {
-            Pending = PendingKind.CodeWrite;
+            Pending = PendingKind.RunAlone;
             return false;
         }
 
         return true;
     }
 
-    private bool CheckAlignment(ulong linear, int sizeBytes) =>
-        _mode != MmuMode.UserAligned || (linear & (ulong)(sizeBytes - 1)) == 0 || Raise(ExceptionVector.AlignmentCheck);
+    /// <summary>
+    /// #AC for a misaligned operand, if alignment is checked: 8 bytes for x87's 80 bits, nothing for vectors (Intel SDM Vol. 3A table 6-7).
+    /// The fault of an address that is not canonical comes before it.
+    /// </summary>
+    private bool CheckAlignment(ulong linear, int sizeBytes, int segment)
+    {
+        var mask = sizeBytes switch { <= 8 => sizeBytes - 1, Float80.SizeBytes => 7, _ => 0 };
+        return _mode != MmuMode.UserAligned || (linear & (ulong)mask) == 0
+            || (CheckCanonical(ref linear, sizeBytes, segment) && Raise(ExceptionVector.AlignmentCheck));
+    }
 
     private bool TryReadBytes(ulong linear, int segment, Span<byte> destination, MmuMode mode)
     {
@@ -176,11 +197,17 @@ internal sealed unsafe partial class CpuCore
 
         if (first == destination.Length)
         {
+            if (host == null && !CanReachOut())
+            {
+                return false;
+            }
+
             ReadPhysical(gpa, host, destination);
         }
         else
         {
-            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Read, mode, out var gpa2, out var host2, out _))
+            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Read, mode, out var gpa2, out var host2, out _)
+                || ((host == null || host2 == null) && !CanReachOut()))
             {
                 return false;
             }
@@ -218,7 +245,12 @@ internal sealed unsafe partial class CpuCore
         code2 = code2 && Memory.HoldsCode(gpa2, source.Length - first);
         if ((code || code2) && !RunsAlone)
         {
-            Pending = PendingKind.CodeWrite;
+            Pending = PendingKind.RunAlone;
+            return false;
+        }
+
+        if ((host == null || (first != source.Length && host2 == null)) && !CanReachOut())
+        {
             return false;
         }
 

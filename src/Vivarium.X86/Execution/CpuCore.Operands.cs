@@ -71,7 +71,7 @@ internal sealed unsafe partial class CpuCore
 
         fixed (T* p = &value)
         {
-            return (sizeof(T) > 8 || CheckAlignment(linear, sizeof(T))) && TryReadBytes(linear, op->Segment, new Span<byte>(p, sizeof(T)));
+            return CheckAlignment(linear, sizeof(T), op->Segment) && TryReadBytes(linear, op->Segment, new Span<byte>(p, sizeof(T)));
         }
     }
 
@@ -92,8 +92,37 @@ internal sealed unsafe partial class CpuCore
             return true;
         }
 
-        return (sizeof(T) > 8 || CheckAlignment(linear, sizeof(T))) && TryWriteBytes(linear, op->Segment, new ReadOnlySpan<byte>(&value, sizeof(T)));
+        return CheckAlignment(linear, sizeof(T), op->Segment) && TryWriteBytes(linear, op->Segment, new ReadOnlySpan<byte>(&value, sizeof(T)));
     }
+
+    /// <summary>Reads a memory operand of 80 bits.</summary>
+    public bool TryLoadExtended(DecodedOp* op, out Float80 value)
+    {
+        fixed (Float80* p = &value)
+        {
+            return TryLinear(op, Float80.SizeBytes, PageAccess.Read, out var linear)
+                && CheckAlignment(linear, Float80.SizeBytes, op->Segment)
+                && TryReadBytes(linear, op->Segment, new Span<byte>(p, Float80.SizeBytes));
+        }
+    }
+
+    /// <summary>Writes a memory operand of 80 bits.</summary>
+    public bool TryStoreExtended(DecodedOp* op, Float80 value) =>
+        TryLinear(op, Float80.SizeBytes, PageAccess.Write, out var linear)
+        && CheckAlignment(linear, Float80.SizeBytes, op->Segment)
+        && TryWriteBytes(linear, op->Segment, new ReadOnlySpan<byte>(&value, Float80.SizeBytes));
+
+    /// <summary>Reads a memory operand of several parts, the largest of which has <paramref name="partBytes"/>.</summary>
+    public bool TryLoadParts(DecodedOp* op, int partBytes, Span<byte> destination) =>
+        TryLinear(op, destination.Length, PageAccess.Read, out var linear)
+        && CheckAlignment(linear, partBytes, op->Segment)
+        && TryReadBytes(linear, op->Segment, destination);
+
+    /// <summary>Writes a memory operand of several parts, the largest of which has <paramref name="partBytes"/>.</summary>
+    public bool TryStoreParts(DecodedOp* op, int partBytes, ReadOnlySpan<byte> source) =>
+        TryLinear(op, source.Length, PageAccess.Write, out var linear)
+        && CheckAlignment(linear, partBytes, op->Segment)
+        && TryWriteBytes(linear, op->Segment, source);
 
     /// <summary>Reads a memory operand of any length up to 4,096 bytes, starting <paramref name="offset"/> bytes into it. All or nothing.</summary>
     public bool TryLoadBytes(DecodedOp* op, int offset, Span<byte> destination) =>

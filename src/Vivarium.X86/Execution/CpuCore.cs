@@ -77,6 +77,9 @@ internal sealed unsafe partial class CpuCore
     /// <summary>While an instruction runs alone, stores to code pages go through.</summary>
     public bool RunsAlone { get; set; }
 
+    /// <summary>Whether <see cref="X86CpuOptions.ExactBudget"/> is set.</summary>
+    public bool HasExactBudget { get; init; }
+
     /// <summary>PAUSE instructions since the counter was last taken.</summary>
     public int PauseCount { get; set; }
 
@@ -122,6 +125,22 @@ internal sealed unsafe partial class CpuCore
     {
         Pending = PendingKind.Restart;
         RestartSteps = steps;
+        return false;
+    }
+
+    /// <summary>
+    /// Asked by whatever reaches outside the processor (devices, the clock, MSRs, hypercalls), once it is certain and has changed nothing. False
+    /// with budgets that are exact: it must run alone, so that the count of instructions is right meanwhile and what it caused is seen right
+    /// behind it, wherever engines begin and end their blocks.
+    /// </summary>
+    public bool CanReachOut()
+    {
+        if (!HasExactBudget || RunsAlone)
+        {
+            return true;
+        }
+
+        Pending = PendingKind.RunAlone;
         return false;
     }
 

@@ -11,8 +11,11 @@ internal enum PendingKind : byte
     /// <summary>A repeated string instruction paused: look at events, then go on with it.</summary>
     Restart,
 
-    /// <summary>It writes to a page that holds translated code: run it alone, from bytes decoded afresh.</summary>
-    CodeWrite,
+    /// <summary>
+    /// Run it alone, from bytes decoded afresh: it writes to a page that holds translated code, or reaches outside the processor while budgets
+    /// are exact.
+    /// </summary>
+    RunAlone,
 
     /// <summary>It stands at a stop address and was not begun.</summary>
     StopAddress,

@@ -14,7 +14,7 @@ internal static unsafe class X87EnvironmentHandlers
         }
 
         X87Environment.Store(core.State, image);
-        if (!core.TryStoreBytes(op, 0, image))
+        if (!core.TryStoreParts(op, PartBytes(op), image))
         {
             return false;
         }
@@ -27,7 +27,7 @@ internal static unsafe class X87EnvironmentHandlers
     public static bool LoadEnvironment(CpuCore core, DecodedOp* op)
     {
         Span<byte> image = stackalloc byte[op->Size];
-        if (!X87Unit.Enter(core) || !core.TryLoadBytes(op, 0, image))
+        if (!X87Unit.Enter(core) || !core.TryLoadParts(op, PartBytes(op), image))
         {
             return false;
         }
@@ -35,6 +35,9 @@ internal static unsafe class X87EnvironmentHandlers
         X87Environment.Load(core.State, image);
         return true;
     }
+
+    /// <summary>What alignment is checked against: words of the narrow form, doublewords of the wide one (Intel SDM Vol. 3A table 6-7).</summary>
+    private static int PartBytes(DecodedOp* op) => op->Size == X87Environment.ShortBytes ? sizeof(ushort) : sizeof(uint);
 
     public static bool Save(CpuCore core, DecodedOp* op)
     {
@@ -51,7 +54,7 @@ internal static unsafe class X87EnvironmentHandlers
             new ReadOnlySpan<byte>(X87Unit.Register(state, i), Float80.SizeBytes).CopyTo(image[(op->Size + (i * Float80.SizeBytes))..]);
         }
 
-        if (!core.TryStoreBytes(op, 0, image))
+        if (!core.TryStoreParts(op, PartBytes(op), image))
         {
             return false;
         }
@@ -64,7 +67,7 @@ internal static unsafe class X87EnvironmentHandlers
     public static bool Restore(CpuCore core, DecodedOp* op)
     {
         Span<byte> image = stackalloc byte[op->Size + RegistersBytes];
-        if (!X87Unit.Enter(core) || !core.TryLoadBytes(op, 0, image))
+        if (!X87Unit.Enter(core) || !core.TryLoadParts(op, PartBytes(op), image))
         {
             return false;
         }

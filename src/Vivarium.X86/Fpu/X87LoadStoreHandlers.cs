@@ -19,8 +19,7 @@ internal static unsafe class X87LoadStoreHandlers
     /// <summary>FLD m80: any encoding, unchanged.</summary>
     public static bool LoadExtended(CpuCore core, DecodedOp* op)
     {
-        Float80 value = default;
-        if (!X87Unit.Enter(core) || !core.TryLoadBytes(op, 0, new Span<byte>(&value, Float80.SizeBytes)))
+        if (!X87Unit.Enter(core) || !core.TryLoadExtended(op, out var value))
         {
             return false;
         }
@@ -33,8 +32,7 @@ internal static unsafe class X87LoadStoreHandlers
     /// <summary>FBLD.</summary>
     public static bool LoadDecimal(CpuCore core, DecodedOp* op)
     {
-        Float80 value = default;
-        if (!X87Unit.Enter(core) || !core.TryLoadBytes(op, 0, new Span<byte>(&value, Float80.SizeBytes)))
+        if (!X87Unit.Enter(core) || !core.TryLoadExtended(op, out var value))
         {
             return false;
         }
@@ -78,7 +76,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.Round<T>(core.State, out var status);
-        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStore(op, value));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
     }
 
     public static bool StoreInteger<T>(CpuCore core, DecodedOp* op)
@@ -90,7 +88,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.RoundToInteger<T>(core.State, truncate: false, out var status);
-        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStore(op, value));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
     }
 
     /// <summary>FISTTP.</summary>
@@ -103,7 +101,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.RoundToInteger<T>(core.State, truncate: true, out var status);
-        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStore(op, value));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
     }
 
     /// <summary>FSTP m80: no conversion, so no exception but an empty register.</summary>
@@ -121,7 +119,7 @@ internal static unsafe class X87LoadStoreHandlers
             value = Float80.Pack(X87Memory.NoteUnderflow(ref status));
         }
 
-        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStoreBytes(op, 0, new Span<byte>(&value, Float80.SizeBytes)));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeStore(op, Float80.SizeBytes));
     }
 
     /// <summary>FBSTP.</summary>
@@ -133,7 +131,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = RoundToDecimal(core.State, out var status);
-        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStoreBytes(op, 0, new Span<byte>(&value, Float80.SizeBytes)));
+        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeStore(op, Float80.SizeBytes));
     }
 
     /// <summary>Rounds ST(0) to 18 decimal digits; the exceptions are in <paramref name="status"/>.</summary>
@@ -222,7 +220,7 @@ internal static unsafe class X87LoadStoreHandlers
         X87Unit.Push(state, value);
     }
 
-    /// <summary>Ends a store: without a memory fault, raises the exceptions and pops unless one of them is unmasked.</summary>
+    /// <summary>Ends a store, or one that an unmasked exception prevents and whose address was checked all the same: without a memory fault, raises the exceptions and pops unless one of them is unmasked.</summary>
     private static bool Complete(CpuCore core, DecodedOp* op, in FloatStatus status, bool stored)
     {
         if (!stored)

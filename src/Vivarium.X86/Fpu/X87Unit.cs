@@ -201,6 +201,11 @@ internal static unsafe class X87Unit
             return core.Raise(ExceptionVector.MathFault);
         }
 
+        if (!core.CanReachOut())
+        {
+            return false;
+        }
+
         core.SetFerr(true);
         return true;
     }

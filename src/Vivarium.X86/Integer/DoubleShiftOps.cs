@@ -17,24 +17,41 @@ internal static unsafe class DoubleShift<T>
     private static bool Execute(CpuCore c, DecodedOp* op, int count, bool left)
     {
         count &= sizeof(T) == 8 ? 63 : 31;
-        if (!Operand<T>.TryGet(c, op, out var value))
+        var linear = 0UL;
+        ulong value;
+        if (!op->HasMemory)
+        {
+            value = Width<T>.Get(c.State, op->Reg1);
+        }
+        else if (!c.TryLinear(op, sizeof(T), PageAccess.Write, out linear) || !c.TryReadForUpdate<T>(linear, op->Segment, out value))
         {
             return false;
         }
 
         if (count == 0)
         {
-            return Operand<T>.TrySet(c, op, value);
+            return TrySet(c, op, linear, value);
         }
 
         var source = Width<T>.Get(c.State, op->Reg2);
         var r = left ? Left(value, source, count, out var carry) : Right(value, source, count, out carry);
-        if (!Operand<T>.TrySet(c, op, r))
+        if (!TrySet(c, op, linear, r))
         {
             return false;
         }
 
         LazyFlags.SetResult<T>(c.State, r, carry, ((r ^ value) & Width<T>.SignBit) != 0);
+        return true;
+    }
+
+    private static bool TrySet(CpuCore c, DecodedOp* op, ulong linear, ulong value)
+    {
+        if (op->HasMemory)
+        {
+            return c.TryWrite<T>(linear, op->Segment, value);
+        }
+
+        Width<T>.Set(c.State, op->Reg1, value);
         return true;
     }
 

@@ -255,7 +255,8 @@ internal readonly unsafe struct InsStep : IStringStep
         var port = (ushort)c.State->Gpr[2];
         if (!PortOps.CheckPermission(c, port, sizeof(T))
             || !StringRegisters.TryDestination(c, op, sizeof(T), PageAccess.Write, out var destination)
-            || !c.TryReadForUpdate<T>(destination, (int)X86Segment.Es, out _))
+            || !c.TryReadForUpdate<T>(destination, (int)X86Segment.Es, out _)
+            || !c.CanReachOut())
         {
             return false;
         }
@@ -285,7 +286,8 @@ internal readonly unsafe struct OutsStep : IStringStep
         var port = (ushort)c.State->Gpr[2];
         if (!PortOps.CheckPermission(c, port, sizeof(T))
             || !StringRegisters.TrySource(c, op, sizeof(T), out var source)
-            || !c.TryRead<T>(source, op->Segment, out var value))
+            || !c.TryRead<T>(source, op->Segment, out var value)
+            || !c.CanReachOut())
         {
             return false;
         }

@@ -21,7 +21,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     {
         _core = core;
         _decoder = new BlockDecoder(core.Model);
-        _alone = (Block*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)(sizeof(Block) + (2 * sizeof(DecodedOp))));
+        _alone = (Block*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)(sizeof(Block) + ((BlockDecoder.MaxInstructions + 1) * sizeof(DecodedOp))));
     }
 
     /// <summary>The blocks found so far.</summary>
@@ -54,6 +54,13 @@ internal sealed unsafe class BlockFinder : IDisposable
             _core.FetchContexts.Renew();
         }
 
+        UpdateContext();
+    }
+
+    /// <summary>Takes over a mode that emitted code changed to.</summary>
+    public void Follow(DecodeMode mode)
+    {
+        Mode = mode;
         UpdateContext();
     }
 
@@ -181,6 +188,21 @@ internal sealed unsafe class BlockFinder : IDisposable
 
     /// <summary>The single instruction at RIP, decoded afresh and not kept; null with a fault recorded. Valid until the next call.</summary>
     public Block* FindAlone(ulong rip) => TryLinear(rip, out var linear) && TryFetch(linear, out var gpa) ? Decode(linear, gpa, 1, cached: false) : null;
+
+    /// <summary>The first <paramref name="count"/> instructions of a longer block. Valid until the next call of this or <see cref="FindAlone"/>.</summary>
+    public Block* Shorten(Block* block, int count)
+    {
+        // SAFETY: count is less than the block's, which is at most what there is room for.
+        var ops = Block.Ops(_alone);
+        *_alone = *block;
+        _alone->Count = (byte)count;
+        new ReadOnlySpan<DecodedOp>(Block.Ops(block), count).CopyTo(new Span<DecodedOp>(ops, count));
+        ops[count] = Block.Ops(block)[block->Count];
+        ops[count].Target = 0;
+        BlockDecoder.Close(ops, count, ops[count - 1].PageOffset + ops[count - 1].Length);
+        _alone->LengthBytes = (ushort)(ops[count].Immediate - block->PageOffset);
+        return _alone;
+    }
 
     /// <summary>The linear address of an instruction pointer; #GP(0) beyond the limit or if not canonical.</summary>
     public bool TryLinear(ulong rip, out ulong linear)

@@ -46,6 +46,20 @@ internal sealed unsafe partial class Interpreter : IExecutionEngine
         return budget + left;
     }
 
+    /// <summary>Runs one block, or of a longer one as much as <paramref name="budget"/> allows: never more. Returns the budget that is left.</summary>
+    public long ExecuteWithin(long budget)
+    {
+        Finder.Refresh();
+        var block = Lookup(_core.State->Rip, Finder.Context);
+        if (block == null)
+        {
+            return budget;
+        }
+
+        // With a budget that is used up from the beginning it comes back at the first way out.
+        return budget + Execute(block->Count <= budget ? block : Finder.Shorten(block, (int)budget), 0);
+    }
+
     /// <inheritdoc/>
     public void InvalidateCode(ulong pageGpa) => Finder.Cache.Invalidate(pageGpa);
 

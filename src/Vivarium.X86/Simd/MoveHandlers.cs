@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
 
 namespace Vivarium.X86;
@@ -142,9 +143,20 @@ internal static unsafe class MoveHandlers
         return StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg1), 16), mask);
     }
 
-    /// <summary>Stores each run of bytes whose bit is set. A fault in a later run leaves earlier ones stored; the restart repeats them.</summary>
+    /// <summary>Stores each run of bytes whose bit is set, all of them or, after a fault, none.</summary>
     public static bool StoreRuns(CpuCore core, DecodedOp* op, ReadOnlySpan<byte> data, uint mask)
     {
+        // Across pages: what is stored in either of them must be there before any of it is stored.
+        var inFirstPage = 0x1000 - (int)(core.LinearAddress(op) & 0xFFF);
+        if (inFirstPage < data.Length)
+        {
+            var low = mask & ((1u << inFirstPage) - 1);
+            if (!TryProbe(core, op, low) || !TryProbe(core, op, mask & ~low))
+            {
+                return false;
+            }
+        }
+
         for (var start = 0; start < data.Length; start++)
         {
             if ((mask & (1u << start)) == 0)
@@ -167,5 +179,12 @@ internal static unsafe class MoveHandlers
         }
 
         return true;
+    }
+
+    /// <summary>Whether the bytes from the lowest to the highest bit, which are in one page, may be written. The first of them is what faults.</summary>
+    private static bool TryProbe(CpuCore core, DecodedOp* op, uint mask)
+    {
+        var first = BitOperations.TrailingZeroCount(mask);
+        return mask == 0 || core.TryProbeWrite(op, first, BitOperations.Log2(mask) - first + 1);
     }
 }

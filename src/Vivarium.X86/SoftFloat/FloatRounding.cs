@@ -80,6 +80,10 @@ internal static class FloatRounding
                 NoteInexact(inexact, up, ref status);
                 return FloatParts.Finite(sign, biased, kept == 0 ? FloatParts.IntegerBit : kept);
             }
+
+            // SSE gives no result; whether it is inexact goes by the one without limits of the exponent (Intel SDM Vol. 1 §E.4.3).
+            NoteInexact(inexact, up, ref status);
+            return FloatParts.Zero(sign);
         }
 
         var shift = format.MinExponent - exponent;

@@ -9,7 +9,7 @@ namespace Vivarium.X86;
 internal sealed unsafe class VcpuMemory : IDisposable
 {
     /// <summary>Bytes before the state that belong to the engine.</summary>
-    public const int EngineFieldsBytes = 128;
+    public const int EngineFieldsBytes = 192;
 
     /// <summary>Bytes behind the TLB that belong to the engine.</summary>
     public const int EngineTablesBytes = 256 * 1024;

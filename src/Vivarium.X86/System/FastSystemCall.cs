@@ -99,15 +99,16 @@ internal static unsafe class FastSystemCall
     private static void SetFlat(CpuCore c, ushort code, int cpl, bool longMode, ushort stack)
     {
         var s = c.State;
-        var dpl = (uint)cpl << 5;
-        s->Cs = new SegmentRegister
-        {
-            Selector = code,
-            Limit = uint.MaxValue,
-            Attributes = (FlatCode & 0xF0FF) | dpl | (longMode ? SegmentRegister.Long : SegmentRegister.Default32),
-        };
-        s->Ss = new SegmentRegister { Selector = stack, Limit = uint.MaxValue, Attributes = (FlatData & 0xF0FF) | dpl };
+        s->Cs = new SegmentRegister { Selector = code, Limit = uint.MaxValue, Attributes = CodeAttributes(cpl, longMode) };
+        s->Ss = new SegmentRegister { Selector = stack, Limit = uint.MaxValue, Attributes = StackAttributes(cpl) };
         s->Cpl = (uint)cpl;
         c.UpdateMode();
     }
+
+    /// <summary>Attributes of the CS that these instructions load.</summary>
+    public static uint CodeAttributes(int cpl, bool longMode) =>
+        (FlatCode & 0xF0FF) | ((uint)cpl << 5) | (longMode ? SegmentRegister.Long : SegmentRegister.Default32);
+
+    /// <summary>Attributes of the SS that these instructions load.</summary>
+    public static uint StackAttributes(int cpl) => (FlatData & 0xF0FF) | ((uint)cpl << 5);
 }

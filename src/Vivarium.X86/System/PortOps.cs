@@ -71,7 +71,7 @@ internal static unsafe class PortOps
 
     private static bool In(CpuCore c, DecodedOp* op, ushort port)
     {
-        if (!CheckPermission(c, port, op->Size))
+        if (!CheckPermission(c, port, op->Size) || !c.CanReachOut())
         {
             return false;
         }
@@ -89,7 +89,7 @@ internal static unsafe class PortOps
 
     private static bool Out(CpuCore c, DecodedOp* op, ushort port)
     {
-        if (!CheckPermission(c, port, op->Size))
+        if (!CheckPermission(c, port, op->Size) || !c.CanReachOut())
         {
             return false;
         }

@@ -28,6 +28,11 @@ internal static unsafe class ProcessorOps
             return c.RaiseGp();
         }
 
+        if (!c.CanReachOut())
+        {
+            return false;
+        }
+
         SetPair(s, c.Services.Tsc.Read());
         return true;
     }
@@ -54,7 +59,7 @@ internal static unsafe class ProcessorOps
 
     public static bool Rdmsr(CpuCore c, DecodedOp* op)
     {
-        if (!SystemOps.CheckCpl0(c))
+        if (!SystemOps.CheckCpl0(c) || !c.CanReachOut())
         {
             return false;
         }
@@ -71,7 +76,7 @@ internal static unsafe class ProcessorOps
     public static bool Wrmsr(CpuCore c, DecodedOp* op)
     {
         var s = c.State;
-        if (!SystemOps.CheckCpl0(c))
+        if (!SystemOps.CheckCpl0(c) || !c.CanReachOut())
         {
             return false;
         }
@@ -93,6 +98,11 @@ internal static unsafe class ProcessorOps
         {
             s->Gpr[Rax] = unchecked((ulong)-1L);
             return true;
+        }
+
+        if (!c.CanReachOut())
+        {
+            return false;
         }
 
         var mask = c.Is64BitCode ? ulong.MaxValue : uint.MaxValue;

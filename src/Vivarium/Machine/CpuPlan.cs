@@ -21,6 +21,9 @@ internal sealed record CpuPlan
     /// <summary>What executes guest code, one for all processors of the machine; null is the interpreter.</summary>
     public required ExecutionEngineProvider? Engine { get; init; }
 
+    /// <summary>Whether runs execute exactly their budget.</summary>
+    public required bool ExactBudget { get; init; }
+
     public required IPortIo PortIo { get; init; }
 
     public required IMmioPort MmioPort { get; init; }

@@ -4,7 +4,7 @@ using Vivarium.X86;
 namespace Vivarium;
 
 /// <summary>An x86 processor on a machine's board.</summary>
-internal sealed class X86MachineCpu : IMachineCpu
+internal sealed class X86MachineCpu : IMachineCpu, IExactVcpu
 {
     private readonly KvmParavirt _paravirt;
 
@@ -19,6 +19,7 @@ internal sealed class X86MachineCpu : IMachineCpu
             Model = plan.Model,
             Memory = plan.Memory,
             Engine = plan.Engine,
+            ExactBudget = plan.ExactBudget,
             PortIo = plan.PortIo,
             MmioPort = plan.MmioPort,
             Clock = plan.Clock,
@@ -45,6 +46,10 @@ internal sealed class X86MachineCpu : IMachineCpu
     public int Index => Cpu.Index;
 
     public bool HasWork => Cpu.HasWork;
+
+    public bool HasExactBudget => Cpu.HasExactBudget;
+
+    public ulong InstructionCount => Cpu.InstructionCount;
 
     public IVcpuWaker? Waker
     {

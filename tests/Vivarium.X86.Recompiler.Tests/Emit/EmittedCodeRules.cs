@@ -49,6 +49,8 @@ internal static class EmittedCodeRules
         LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Copy
             or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors => ReencodedInstruction.Difference(part.Guest, part.Host) ?? AddressRules.Broken(part),
         LoweringKind.Divide => AddressRules.Broken(part),
+        LoweringKind.String or LoweringKind.RepeatedString => StringFormRules.BrokenString(part),
+        LoweringKind.BitTestBeyond => StringFormRules.BrokenBits(part),
         _ => null,
     };
 

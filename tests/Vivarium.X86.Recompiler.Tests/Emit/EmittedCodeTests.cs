@@ -118,6 +118,16 @@ public sealed class EmittedCodeTests
     [InlineData("0F01F8F4", "mov rdi,[r15+")]
     [InlineData("FAF4", "and dword ptr [r15+")]
     [InlineData("9CF4", "shl esi,0Bh")]
+    [InlineData("0F01CB8B030F01CAF4", "or dword ptr [r15+", "mov word ptr [r15-28h],", "and dword ptr [r15+")]
+    [InlineData("0F01CBF4", "mov rsp,[r15-18h]")]
+    [InlineData("F348A5F4", "cmp rcx,200h", "cmp edi,1000h", "mov rdi,[r15-50h]", "rep movsq")]
+    [InlineData("F3AAF4", "mov rdi,rsi", "rep stosb")]
+    [InlineData("AEF4", "scasb")]
+    [InlineData("F0480FAB0BF4", "and edi,3Fh", "lock bts [rsi],rdi")]
+    [InlineData("0FA303F4", "movsxd rdi,eax", "sar rdi,5", "bt edi,eax")]
+    [InlineData("FBF4", "mov byte ptr [r15+")]
+    [InlineData("0F05F4", "mov rsp,[r15-18h]")]
+    [InlineData("480F07F4", "sar rdi,10h")]
     public void FormsThatTheRulesNameOccur(string code, params string[] expected)
     {
         using var block = new EmittedBlock();

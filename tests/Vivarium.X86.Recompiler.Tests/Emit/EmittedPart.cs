@@ -9,15 +9,29 @@ internal sealed record EmittedPart(EmittedBlock Block, CodePlace Place, Instruct
     public LoweringKind? Kind => Place.Part == CodePart.Instruction ? Place.Kind : null;
 
     /// <summary>Control leaves the block here, or may.</summary>
-    public bool IsWayOut => Place.Part is CodePart.End or CodePart.Edge || Kind is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return;
+    public bool IsWayOut => Place.Part is CodePart.End or CodePart.Edge || Kind is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return
+        or LoweringKind.AllowInterrupts or LoweringKind.SystemCall or LoweringKind.SystemReturn;
 
     /// <summary>Whether the guest's instruction has an operand in memory, or on the stack, that emitted code accesses.</summary>
     public bool HasAccess => Kind is not (null or LoweringKind.Interpret or LoweringKind.Nothing or LoweringKind.LoadAddress)
-        && (HasMemory(Guest) || Kind is LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame or LoweringKind.PushFlags or LoweringKind.Call or LoweringKind.Return);
+        && (HasMemory(Guest) || Kind is LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame or LoweringKind.PushFlags or LoweringKind.Call or LoweringKind.Return
+            or LoweringKind.String or LoweringKind.RepeatedString);
 
     /// <summary>Whether host instruction <paramref name="i"/> may be the guest's own, as its mnemonic has it.</summary>
     public bool IsGuests(int i) => Kind is LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.AlignedVector or LoweringKind.Vector or LoweringKind.X87
-        or LoweringKind.Mmx or LoweringKind.ClearVectors or LoweringKind.Copy or LoweringKind.Divide && Host[i].Mnemonic == Guest.Mnemonic;
+        or LoweringKind.Mmx or LoweringKind.ClearVectors or LoweringKind.Copy or LoweringKind.Divide
+        or LoweringKind.String or LoweringKind.RepeatedString or LoweringKind.BitTestBeyond && Host[i].Mnemonic == Guest.Mnemonic;
+
+    /// <summary>From the state to the TLB of the part: that of CPL 0, with or without SMAP as the last STAC or CLAC before it has it.</summary>
+    public int TlbTable
+    {
+        get
+        {
+            var last = Enumerable.Range(0, Place.Part == CodePart.Instruction ? Place.Number : 0).Select(Block.Guest)
+                .LastOrDefault(each => each.Mnemonic is Mnemonic.Stac or Mnemonic.Clac);
+            return VcpuMemory.TlbOffset + ((int)(last.Mnemonic == Mnemonic.Stac ? MmuMode.SupervisorNoSmap : MmuMode.Supervisor) * (Tlb.SizeBytes / 4));
+        }
+    }
 
     public static bool HasMemory(in Instruction instruction) => MemoryOperand(instruction) >= 0;
 

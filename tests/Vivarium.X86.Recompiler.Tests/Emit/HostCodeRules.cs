@@ -26,6 +26,8 @@ internal static class HostCodeRules
         return host.Mnemonic switch
         {
             Mnemonic.Rorx => IsSlotOf(part, i),
+            Mnemonic.Sar when part.Kind is LoweringKind.SystemReturn or LoweringKind.BitTestBeyond => true,
+            Mnemonic.Movsx or Mnemonic.Movsxd when part.Kind == LoweringKind.BitTestBeyond => host.Op0Register == Register.RDI,
             Mnemonic.Movsx or Mnemonic.Sar => part.Kind == LoweringKind.Divide,
             Mnemonic.Not => part.Guest.Mnemonic == Mnemonic.Fldcw && host.Op0Register == Register.EDI,
             Mnemonic.Fdecstp or Mnemonic.Fincstp => IsRaisedForX87(part, i),
@@ -59,7 +61,7 @@ internal static class HostCodeRules
             var isAllowed = register switch
             {
                 Register.RSI or Register.RDI => true,
-                Register.RSP => part.Kind is LoweringKind.Call or LoweringKind.Return || IsThunkCall(host),
+                Register.RSP => part.Kind is LoweringKind.Call or LoweringKind.Return or LoweringKind.AccessControl or LoweringKind.SystemCall or LoweringKind.SystemReturn || IsThunkCall(host),
                 Register.RAX when IsFlagMove(host) && IsGivenBack(part) => true,
                 _ => part.Kind is not null && RegisterUse.Written(part.Guest).Any(guest => RegisterUse.HomeOf(guest) == register),
             };

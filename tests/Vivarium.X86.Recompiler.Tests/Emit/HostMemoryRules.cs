@@ -15,6 +15,9 @@ internal sealed class HostMemoryRules
     private Span? _page;
     private Span? _kept;
 
+    /// <summary>What RDI points at.</summary>
+    private Span? _destination;
+
     /// <summary>A part begins. What the interpreter ran before it may have changed translations: no host address holds behind it.</summary>
     public void Begin(EmittedPart part, bool isResumed)
     {
@@ -25,6 +28,7 @@ internal sealed class HostMemoryRules
 
         _tested = null;
         _page = null;
+        _destination = null;
     }
 
     /// <summary>Null if an instruction accesses what it may.</summary>
@@ -36,7 +40,10 @@ internal sealed class HostMemoryRules
             if (host.GetOpKind(k) is OpKind.MemorySegSI or OpKind.MemorySegESI or OpKind.MemorySegRSI or OpKind.MemorySegDI or OpKind.MemorySegEDI or OpKind.MemorySegRDI
                 or OpKind.MemoryESDI or OpKind.MemoryESEDI or OpKind.MemoryESRDI)
             {
-                return "an implied memory operand";
+                if (BrokenString(part, host, k) is { } implied)
+                {
+                    return implied;
+                }
             }
         }
 
@@ -73,6 +80,16 @@ internal sealed class HostMemoryRules
             : null;
     }
 
+    /// <summary>RSI is the source and RDI the destination of the guest's own string instruction, and both were looked up.</summary>
+    private string? BrokenString(EmittedPart part, in Instruction host, int operand)
+    {
+        var span = host.GetOpKind(operand) == OpKind.MemorySegRSI ? _address : host.GetOpKind(operand) == OpKind.MemoryESRDI ? _destination : null;
+        return !StringFormRules.IsString(part.Kind) || host.Mnemonic != part.Guest.Mnemonic ? "an implied memory operand"
+            : span is not { } tested || tested.Bytes < host.MemorySize.GetSize() ? "nothing was looked up for it"
+            : RegisterUse.IsWritten(host, operand) && !tested.IsWritable ? "it was looked up to be read"
+            : null;
+    }
+
     private static bool IsAlignedAccess(in Instruction host) => host.MemorySize.GetSize() switch
     {
         16 when host.Encoding == EncodingKind.Legacy => host.Mnemonic is not (Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Lddqu
@@ -106,7 +123,7 @@ internal sealed class HostMemoryRules
     private string? Follow(EmittedPart part, in Instruction host)
     {
         var offset = host.MemoryBase == Register.R15 ? (int)host.MemoryDisplacement64 : 0;
-        var entry = host is { MemoryBase: Register.R15, MemoryIndex: Register.RDI } ? offset - VcpuMemory.TlbOffset : -1;
+        var entry = host is { MemoryBase: Register.R15, MemoryIndex: Register.RDI } ? offset - part.TlbTable : -1;
         var slot = host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset is >= EngineFields.HeldAddressesOffset and < EngineFields.StackLimitOffset
             ? (offset - EngineFields.HeldAddressesOffset) / sizeof(ulong) : -1;
         var isKept = host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset == EngineFields.HostAddressOffset;
@@ -114,6 +131,18 @@ internal sealed class HostMemoryRules
         {
             (slot >= 0 ? ref _held[slot] : ref _kept) = _address;
             return _address is null ? "what is kept was not looked up" : null;
+        }
+
+        if (isKept && StateFieldRules.IsLoad(host, Register.RDI))
+        {
+            _destination = _kept;
+            return _kept is null ? "what was kept holds no more" : null;
+        }
+
+        if (host is { Code: Code.Mov_r64_rm64, Op0Register: Register.RDI, Op1Register: Register.RSI })
+        {
+            _destination = _address;
+            return null;
         }
 
         if (slot >= 0 || isKept)
@@ -144,6 +173,7 @@ internal sealed class HostMemoryRules
             _address = written == Register.RSI ? null : _address;
             _tested = written == Register.RSI ? null : _tested;
             _page = written is Register.RSI or Register.RDI ? null : _page;
+            _destination = written == Register.RDI ? null : _destination;
         }
 
         return null;

@@ -21,8 +21,9 @@ internal static class StateFieldRules
         var offset = (int)host.MemoryDisplacement64;
         var isAllowed = host.MemoryIndex switch
         {
+            Register.None when SystemFormRules.Allows(part, host, offset) => true,
             Register.None => offset is >= 0 and < Registers ? IsRegister(part, host, offset) : offset < 0 ? IsEngineField(part, host, offset) : IsStateField(part, host, offset),
-            Register.RDI => part.HasAccess && host.MemoryIndexScale == 1 && IsTlbEntry(host, offset - VcpuMemory.TlbOffset),
+            Register.RDI => part.HasAccess && host.MemoryIndexScale == 1 && IsTlbEntry(host, offset - part.TlbTable),
             Register.RSI => part.IsWayOut && host.MemoryIndexScale == 1 && IsJumpCacheEntry(host, offset - JumpCacheEntry.TableOffset),
             _ => false,
         };
@@ -45,9 +46,11 @@ internal static class StateFieldRules
         EngineFields.StackLimitOffset => part.Kind == LoweringKind.Call && host is { Mnemonic: Mnemonic.Cmp, Op0Register: Register.RSP },
         EngineFields.ContextOffset => part.IsWayOut && IsLoad(host, Register.RDI),
         EngineFields.VectorsLiveOffset or EngineFields.X87LiveOffset => part.Place.Part == CodePart.Entry && host is { Mnemonic: Mnemonic.Cmp, MemorySize: MemorySize.UInt32, Immediate8: 0 },
-        EngineFields.ValueOffset => part.Guest.Mnemonic == Mnemonic.Fldcw
+        EngineFields.ValueOffset => part.Kind == LoweringKind.BitTestBeyond
+            || part.Guest.Mnemonic == Mnemonic.Fldcw
             || (part.Kind == LoweringKind.Push && EmittedPart.HasMemory(part.Guest))
             || (part.Kind == LoweringKind.Call && part.Guest.Op0Kind is OpKind.Register or OpKind.Memory),
+        EngineFields.HostAddressOffset when StringFormRules.IsString(part.Kind) => IsStore(host, Register.RSI) || IsLoad(host, Register.RDI),
         EngineFields.HostAddressOffset => part.Kind is LoweringKind.PushFlags or LoweringKind.Call && (IsLoad(host, Register.RSI) || IsStore(host, Register.RSI)),
         >= EngineFields.HeldAddressesOffset and < EngineFields.HeldAddressesOffset + (AccessGroups.SlotCount * sizeof(ulong)) =>
             (offset & 7) == 0 && part.HasAccess && (IsLoad(host, Register.RSI) || IsStore(host, Register.RSI)),
@@ -70,6 +73,7 @@ internal static class StateFieldRules
         (LoweringKind.DirectionFlag, Mnemonic.Std, Mnemonic.Or) => host.GetImmediate(1) == Rflags.Df,
         (LoweringKind.ClearInterrupts, Mnemonic.Cli, Mnemonic.And) => host.GetImmediate(1) == ~(uint)Rflags.If,
         (LoweringKind.PushFlags, _, Mnemonic.Or) => host.Op0Register == Register.EDI,
+        (LoweringKind.String or LoweringKind.RepeatedString, _, Mnemonic.Test) => host.GetImmediate(1) == Rflags.Df,
         _ => false,
     };
 
@@ -81,7 +85,7 @@ internal static class StateFieldRules
             return offset == RegisterOffset.SegmentBase((int)X86Segment.Gs) && (IsLoad(host, Register.RSI) || IsStore(host, Register.RDI));
         }
 
-        return part.HasAccess && EmittedPart.HasMemory(part.Guest) && host is { Mnemonic: Mnemonic.Add, Op0Register: Register.RSI }
+        return part.HasAccess && (EmittedPart.HasMemory(part.Guest) || StringFormRules.IsString(part.Kind)) && host is { Mnemonic: Mnemonic.Add, Op0Register: Register.RSI }
             && offset == RegisterOffset.SegmentBase(part.Guest.MemorySegment - Register.ES);
     }
 

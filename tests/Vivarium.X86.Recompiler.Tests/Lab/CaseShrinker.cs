@@ -32,10 +32,10 @@ internal static class CaseShrinker
 
         for (var i = 0; i < made.Steps.Count; i++)
         {
-            foreach (var simpler in Simplify(made.Steps[i].Instruction))
+            foreach (var simpler in Simplify(made.Steps[i]))
             {
                 var steps = made.Steps.ToArray();
-                steps[i] = steps[i] with { Instruction = simpler };
+                steps[i] = simpler;
                 yield return made.With(steps);
             }
         }
@@ -60,6 +60,11 @@ internal static class CaseShrinker
 
         return kept;
     }
+
+    /// <summary>Fewer bytes where they are given, else a simpler instruction.</summary>
+    private static IEnumerable<LabStep> Simplify(LabStep step) => step.Encoding is { Length: > 1 } bytes
+        ? Enumerable.Range(0, bytes.Length).Select(at => step with { Encoding = [.. bytes[..at], .. bytes[(at + 1)..]] })
+        : step.Encoding is null ? Simplify(step.Instruction).Select(simpler => step with { Instruction = simpler }) : [];
 
     private static IEnumerable<Instruction> Simplify(Instruction instruction)
     {
@@ -139,6 +144,21 @@ internal static class CaseShrinker
         if (state.Data != 0)
         {
             yield return Changed(copy => copy.Data = 0);
+        }
+
+        if (state.HasSmap)
+        {
+            yield return Changed(copy => copy.HasSmap = false);
+        }
+
+        if (state.SystemCall != 0)
+        {
+            yield return Changed(copy => copy.SystemCall = 0);
+        }
+
+        if (state.FlagMask != 0)
+        {
+            yield return Changed(copy => copy.FlagMask = 0);
         }
 
         if (!state.UsesIst && made.Mode.Bits() == 64)

@@ -25,7 +25,7 @@ public sealed class CrashRun
     public void Minimise()
     {
         Assert.SkipUnless(int.TryParse(Environment.GetEnvironmentVariable("VIVARIUM_FUZZ_CRASH"), CultureInfo.InvariantCulture, out var seed), "Runs when VIVARIUM_FUZZ_CRASH is set.");
-        var made = CaseGenerator.Create(seed);
+        var made = CaseGenerator.Create(seed, FuzzRun.ForHost);
         if (!Crashes(made))
         {
             Console.Error.WriteLine($"Seed {seed} alone does not end the process.");

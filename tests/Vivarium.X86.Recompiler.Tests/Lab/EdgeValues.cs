@@ -16,6 +16,9 @@ internal sealed class EdgeValues(Random random, int bits)
     /// <summary>Pointers lead to where nothing faults, so that programs run on; page crossings stay.</summary>
     public bool IsCareful { get; init; }
 
+    /// <summary>Safe pointers lead to what a process of the host can have too.</summary>
+    public bool ForHost { get; init; }
+
     public ulong Integer() => Cut(random.Next(6) switch
     {
         0 => (ulong)random.NextInt64(long.MinValue, long.MaxValue),
@@ -78,7 +81,7 @@ internal sealed class EdgeValues(Random random, int bits)
         6 => LabLayout.ReadOnly + 0x1000 + (ulong)(random.Next(0x20, 0xC0) * 16),
         7 => LabLayout.Alias + (ulong)(random.Next(0x20, 0xC0) * 16),
         8 => LabLayout.Stack + (ulong)(random.Next(0x20, 0xC0) * 16),
-        9 => (Is64 ? LabLayout.High64 : LabLayout.High32) + (ulong)(random.Next(0x20, 0xC0) * 16),
+        9 => (ForHost ? LabLayout.Data : Is64 ? LabLayout.High64 : LabLayout.High32) + (ulong)(random.Next(0x20, 0xC0) * 16),
         _ => LabLayout.Data + (ulong)(random.Next(0x20, 0x30) * 16),
     };
 

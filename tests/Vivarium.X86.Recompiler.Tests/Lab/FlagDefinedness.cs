@@ -16,7 +16,9 @@ internal sealed class FlagDefinedness
         FirstUndefinedRead = -1;
         for (var i = 0; i < instructions.Count && FirstUndefinedRead < 0; i++)
         {
-            if ((Bits(instructions[i].RflagsRead) & _before[i]) != 0)
+            // R11 gets all of them.
+            var read = instructions[i].Mnemonic == Mnemonic.Syscall ? Rflags.Arithmetic : Bits(instructions[i].RflagsRead);
+            if ((read & _before[i]) != 0)
             {
                 FirstUndefinedRead = i;
             }

@@ -36,18 +36,22 @@ internal sealed class InstructionCatalogue
 
     private static readonly OpCodeOperandKind[] s_strings = [OpCodeOperandKind.es_rDI, OpCodeOperandKind.seg_rSI, OpCodeOperandKind.seg_rDI];
 
+    private readonly HashSet<Code> _codes;
     private readonly Dictionary<InstructionKind, Code[][]> _byMnemonic;
 
-    private InstructionCatalogue(int bits) =>
-        _byMnemonic = Enum.GetValues<Code>().Where(code => IsIncluded(code, bits)).GroupBy(KindOf)
+    private InstructionCatalogue(IEnumerable<Code> all)
+    {
+        _codes = [.. all];
+        _byMnemonic = _codes.GroupBy(KindOf)
             .ToDictionary(group => group.Key, group => group.GroupBy(code => code.Mnemonic()).Select(codes => codes.ToArray()).ToArray());
+    }
 
-    public static InstructionCatalogue For32 { get; } = new(32);
+    public static InstructionCatalogue For32 { get; } = Of(32);
 
-    public static InstructionCatalogue For64 { get; } = new(64);
+    public static InstructionCatalogue For64 { get; } = Of(64);
 
     /// <summary>All codes, for a test of what can be built.</summary>
-    public IEnumerable<Code> Codes => _byMnemonic.Values.SelectMany(mnemonics => mnemonics).SelectMany(codes => codes);
+    public IEnumerable<Code> Codes => _codes;
 
     /// <summary>A code of a kind, each mnemonic equally likely.</summary>
     public Code Pick(InstructionKind kind, Random random)
@@ -56,6 +60,13 @@ internal sealed class InstructionCatalogue
         var codes = mnemonics[random.Next(mnemonics.Length)];
         return codes[random.Next(codes.Length)];
     }
+
+    public bool Contains(Code code) => _codes.Contains(code);
+
+    /// <summary>Those among the instructions that are wanted.</summary>
+    public InstructionCatalogue Where(Func<Code, bool> isWanted) => new(Codes.Where(isWanted));
+
+    private static InstructionCatalogue Of(int bits) => new(Enum.GetValues<Code>().Where(code => IsIncluded(code, bits)));
 
     private static bool IsIncluded(Code code, int bits)
     {

@@ -12,4 +12,5 @@ internal enum InstructionKind
     Branch,
     Flags,
     Avx,
+    System,
 }

@@ -18,7 +18,7 @@ internal static class LabAssembler
         // Sizes do not depend on distances, so a first pass with every branch to itself finds the addresses.
         for (var i = 0; i < steps.Count; i++)
         {
-            if (!TryEncode(encoder, steps[i], starts[i], starts[i], out var length))
+            if (!TryEncode(encoder, writer, steps[i], starts[i], starts[i], out var length))
             {
                 return null;
             }
@@ -35,7 +35,7 @@ internal static class LabAssembler
         for (var i = 0; i < steps.Count; i++)
         {
             var target = steps[i].Target < 0 ? 0 : starts[steps[i].Target];
-            if (!TryEncode(encoder, steps[i], starts[i], target, out var length) || starts[i] + length != starts[i + 1])
+            if (!TryEncode(encoder, writer, steps[i], starts[i], target, out var length) || starts[i] + length != starts[i + 1])
             {
                 return null;
             }
@@ -44,8 +44,15 @@ internal static class LabAssembler
         return [.. writer.Bytes];
     }
 
-    private static bool TryEncode(Encoder encoder, LabStep step, ulong rip, ulong target, out uint length)
+    private static bool TryEncode(Encoder encoder, ByteWriter writer, LabStep step, ulong rip, ulong target, out uint length)
     {
+        if (step.Encoding is { } bytes)
+        {
+            writer.Bytes.AddRange(bytes);
+            length = (uint)bytes.Length;
+            return true;
+        }
+
         var instruction = step.Instruction;
         if (step.Target >= 0)
         {

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Vivarium.X86.Tests;
 
 /// <summary>Runs a program on the interpreter and on another engine, and says what differs.</summary>
-internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDisposable
+internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : ICaseComparison
 {
     private readonly LabMachine _expected = new(static () => null);
     private readonly LabMachine _actual = new(engine);
@@ -170,7 +170,8 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : IDi
         return differences;
     }
 
-    private static string Place(int offset, LabMode mode)
+    /// <summary>The linear address of a byte among the frames.</summary>
+    public static string Place(int offset, LabMode mode)
     {
         var gpa = LabLayout.Frame[offset >> 12];
         var page = LabLayout.Pages(mode.Bits() == 64).FirstOrDefault(page => page.Gpa == gpa);

@@ -5,14 +5,26 @@ namespace Vivarium.X86.Tests;
 /// <summary>Descriptor tables, handlers that halt, and the registers of each mode.</summary>
 internal static class LabKernel
 {
+    /// <summary>Ways back from SYSCALL that a case chooses among.</summary>
+    public const int SystemCalls = 4;
+
+    /// <summary>Selectors for SYSCALL and SYSRET.</summary>
+    public const ulong Star = ((ulong)(GuestProgram.UserCode64 - 16) << 48) | ((ulong)GuestProgram.Code64 << 32);
+
     private const int DoubleFault = 8;
+
+    /// <summary>In place of handlers that nothing leads to.</summary>
+    private const int FirstSystemCall = 0xF0;
 
     /// <summary>Which vector's handler an instruction pointer behind its HLT belongs to; −1 if none.</summary>
     public static int VectorOf(ulong rip) => rip - LabLayout.Handlers < 256 * 16 ? (int)((rip - LabLayout.Handlers) / 16) : -1;
 
+    /// <summary>Where SYSCALL leads.</summary>
+    public static ulong SystemCallOf(int number) => LabLayout.Handlers + (ulong)((FirstSystemCall + number) * 16);
+
     public static bool HasErrorCode(int vector) => vector is 8 or 10 or 11 or 12 or 13 or 14 or 17;
 
-    public static void WriteTables(GuestMemory memory)
+    public static void WriteTables(GuestMemory memory, bool userBreakpoints)
     {
         Set(GuestProgram.Code32, 0, 0xFFFFF, 0xC09B);
         Set(GuestProgram.DataSegment, 0, 0xFFFFF, 0xC093);
@@ -25,9 +37,15 @@ internal static class LabKernel
         {
             var handler = LabLayout.Handlers + ((ulong)vector * 16);
             memory.Write(Gpa(handler), (byte)0xF4);
-            memory.Write(Gpa(LabLayout.Idt64) + ((ulong)vector * 16), GuestProgram.Gate(GuestProgram.Code64, (uint)handler, 0x8E));
+            memory.Write(Gpa(LabLayout.Idt64) + ((ulong)vector * 16), GuestProgram.Gate(GuestProgram.Code64, (uint)handler, userBreakpoints && vector == (int)ExceptionVector.Breakpoint ? 0xEEu : 0x8E));
             memory.Write(Gpa(LabLayout.Idt32) + ((ulong)vector * 8), GuestProgram.Gate(GuestProgram.Code32, (uint)handler, 0x8E));
         }
+
+        // sysretq; clac, sti, sysretq; mov r11d 240A02h, sysretq; stac, mov al [rsp - 8], clac, sysretq.
+        memory.TryWrite(Gpa(SystemCallOf(0)), [0x48, 0x0F, 0x07]);
+        memory.TryWrite(Gpa(SystemCallOf(1)), [0x0F, 0x01, 0xCA, 0xFB, 0x48, 0x0F, 0x07]);
+        memory.TryWrite(Gpa(SystemCallOf(2)), [0x41, 0xBB, 0x02, 0x0A, 0x24, 0x00, 0x48, 0x0F, 0x07]);
+        memory.TryWrite(Gpa(SystemCallOf(3)), [0x0F, 0x01, 0xCB, 0x8A, 0x44, 0x24, 0xF8, 0x0F, 0x01, 0xCA, 0x48, 0x0F, 0x07]);
 
         memory.Write(Gpa(LabLayout.Tss64) + 4, LabLayout.KernelStackTop);
         memory.Write(Gpa(LabLayout.Tss64) + 36, LabLayout.IstTop);

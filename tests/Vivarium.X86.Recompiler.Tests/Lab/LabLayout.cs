@@ -5,6 +5,7 @@ internal static class LabLayout
 {
     private static readonly List<LabPage> s_pages64 = Create(is64: true);
     private static readonly List<LabPage> s_pages32 = Create(is64: false);
+    private static readonly List<LabPage> s_hostPages = [.. s_pages64.Where(IsHostPage)];
 
     public const ulong RamBytes = 0x80000;
     public const ulong MmioGpa = 0xE0000000;
@@ -51,6 +52,14 @@ internal static class LabLayout
     public const int FrameCount = 14;
 
     public static IReadOnlyList<LabPage> Pages(bool is64) => is64 ? s_pages64 : s_pages32;
+
+    /// <summary>The user's pages of 64-bit mode that a process of the host can have too.</summary>
+    public static IReadOnlyList<LabPage> HostPages => s_hostPages;
+
+    /// <summary>The kernel's pages of 64-bit mode.</summary>
+    public static IEnumerable<LabPage> KernelOnly => s_pages64.Where(page => page.Linear - Kernel < KernelPages << 12);
+
+    private static bool IsHostPage(LabPage page) => page.Linear < Edge64 && page.Gpa is >= Frames and < RamBytes && (page.Flags & LabPage.User) != 0;
 
     private static List<LabPage> Create(bool is64)
     {

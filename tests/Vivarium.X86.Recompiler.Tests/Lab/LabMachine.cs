@@ -23,15 +23,17 @@ internal sealed unsafe class LabMachine : IDisposable
     private readonly byte[] _noStacks = new byte[0x2000];
     private readonly ulong[] _entries;
 
-    public LabMachine(Func<ExecutionEngineProvider?> engine)
+    /// <param name="engine">Makes the engine; null is the interpreter.</param>
+    /// <param name="likeHost">User code finds what a process of the host would: its pages alone, and a breakpoint instruction that it may use.</param>
+    public LabMachine(Func<ExecutionEngineProvider?> engine, bool likeHost = false)
     {
         Memory.AddRam(0, LabLayout.RamBytes);
         _engine = new EngineProbe(engine());
         _cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, MmioPort = _mmio, Engine = _engine });
-        _tables64 = new LabTables(Memory, is64: true);
-        _tables32 = new LabTables(Memory, is64: false);
+        _tables64 = new LabTables(Memory, is64: true, likeHost ? [.. LabLayout.HostPages, .. LabLayout.KernelOnly] : LabLayout.Pages(is64: true));
+        _tables32 = new LabTables(Memory, is64: false, LabLayout.Pages(is64: false));
         _entries = new ulong[Math.Max(_tables64.Count, _tables32.Count)];
-        LabKernel.WriteTables(Memory);
+        LabKernel.WriteTables(Memory, likeHost);
         foreach (var mode in Enum.GetValues<LabMode>())
         {
             _cpu.Reset();
@@ -142,6 +144,10 @@ internal sealed unsafe class LabMachine : IDisposable
         State->Fs.Base = state.FsBase;
         State->Gs.Base = state.GsBase;
         State->InstructionCount = 0;
+        State->Cr4 |= state.HasSmap && !program.Mode.IsUser() ? ControlBits.Cr4Smap : 0;
+        State->Star = LabKernel.Star;
+        State->Lstar = LabKernel.SystemCallOf(state.SystemCall);
+        State->Sfmask = state.FlagMask;
         FxImage.LoadX87(State, state.Fx, wide: true);
         FxImage.LoadXmm(State, state.Fx, longMode: true);
         for (var i = 0; i < 16; i++)

@@ -46,6 +46,9 @@ internal sealed class LabProgram
     /// <summary>Where an instruction starts, or the end of the HLT that ends the program.</summary>
     public bool Contains(ulong rip) => _indices.ContainsKey(rip) || rip == Rip + (ulong)_code.Length;
 
+    /// <summary>The instruction at an address; none if it is elsewhere.</summary>
+    public Instruction At(ulong rip) => _indices.TryGetValue(rip, out var index) ? Instructions[index] : default;
+
     /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>
     public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
         : Contains(rip) ? _flags.Before(Instructions.Count - 1)

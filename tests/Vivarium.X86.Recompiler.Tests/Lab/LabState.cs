@@ -21,6 +21,15 @@ internal sealed class LabState
     /// <summary>Whether every exception of 64-bit mode gets the stack of the IST, not #DF alone.</summary>
     public bool UsesIst { get; set; }
 
+    /// <summary>Whether a kernel has SMAP on.</summary>
+    public bool HasSmap { get; set; }
+
+    /// <summary>Which of the kernel's ways back SYSCALL leads to, 0 to 3.</summary>
+    public int SystemCall { get; set; }
+
+    /// <summary>IA32_FMASK.</summary>
+    public ulong FlagMask { get; set; }
+
     /// <summary>An FXSAVE image: x87, MXCSR and XMM registers.</summary>
     public byte[] Fx { get; init; } = DefaultImage();
 
@@ -42,6 +51,9 @@ internal sealed class LabState
         GsBase = GsBase,
         Data = Data,
         UsesIst = UsesIst,
+        HasSmap = HasSmap,
+        SystemCall = SystemCall,
+        FlagMask = FlagMask,
         Fx = [.. Fx],
     };
 
@@ -53,6 +65,9 @@ internal sealed class LabState
         Add("gs", GsBase);
         Add("data", (ulong)Data);
         Add("ist", UsesIst ? 1UL : 0);
+        Add("smap", HasSmap ? 1UL : 0);
+        Add("call", (ulong)SystemCall);
+        Add("mask", FlagMask);
         if (!Fx.AsSpan().SequenceEqual(DefaultImage()))
         {
             parts.Add($"{Image}={Convert.ToHexString(Fx.AsSpan(0, FxImage.UsedBytes(longMode: true)))}");
@@ -89,6 +104,9 @@ internal sealed class LabState
                 case "gs": state.GsBase = number; break;
                 case "data": state.Data = (int)number; break;
                 case "ist": state.UsesIst = number != 0; break;
+                case "smap": state.HasSmap = number != 0; break;
+                case "call": state.SystemCall = (int)number; break;
+                case "mask": state.FlagMask = number; break;
                 default: state.Gpr[(int)Enum.Parse<X86Register>(name, ignoreCase: true)] = number; break;
             }
         }

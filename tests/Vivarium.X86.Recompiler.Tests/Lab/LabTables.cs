@@ -16,13 +16,13 @@ internal sealed class LabTables
     private readonly (ulong Gpa, ulong Value)[] _all;
     private ulong _next;
 
-    public LabTables(GuestMemory memory, bool is64)
+    public LabTables(GuestMemory memory, bool is64, IReadOnlyList<LabPage> pages)
     {
         _memory = memory;
         _levels = is64 ? 4 : LegacyPointers;
         Root = is64 ? LabLayout.Tables64 : LabLayout.Tables32;
         _next = Root + 0x1000;
-        foreach (var page in LabLayout.Pages(is64))
+        foreach (var page in pages)
         {
             Map(page);
         }

@@ -27,7 +27,7 @@ public sealed class LabTests : IDisposable
 
         public override string ToString() => Case.ToString();
 
-        internal string? Difference(LabComparison comparison) => Case.Program is { } program ? comparison.Difference(program, Case.State) : null;
+        internal string? Difference(ICaseComparison comparison) => Case.Program is { } program ? comparison.Difference(program, Case.State) : null;
     }
 
     public static class Arbitraries

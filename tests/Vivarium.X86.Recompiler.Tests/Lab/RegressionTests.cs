@@ -32,6 +32,13 @@ public sealed class RegressionTests
         "rbx=4be63da151d77a54 rsp=502490 flags=2 ist=1");
 
     [Fact]
+    public void SysretOfAUserFaultsWithTheFlagsThatItWouldReplace() => LabRegression.Check(
+        LabMode.User64,
+        0x0,
+        "83FC23C46223F74200480F07",
+        "rdx=5002e0 rsp=5f11c0 flags=2 ist=1");
+
+    [Fact]
     public void AReturnToANonCanonicalAddressDoesNotCount() => LabRegression.Check(
         LabMode.User64,
         0x0,

@@ -12,7 +12,11 @@ internal static class StateGenerator
             FsBase = values.Pointer() & ~0xFUL,
             GsBase = values.Pointer(),
             Flags = Flags(random, mode),
+            HasSmap = random.Next(4) == 0,
+            SystemCall = random.Next(LabKernel.SystemCalls),
+            FlagMask = random.Next(3) switch { 0 => 0, 1 => 0x257FD5, _ => (uint)random.Next() },
         };
+        state.Flags |= state.HasSmap && !mode.IsUser() && random.Next(4) != 0 ? Rflags.Ac : 0;
         for (var i = 0; i < (mode.Bits() == 64 ? 16 : 8); i++)
         {
             switch (random.Next(8))

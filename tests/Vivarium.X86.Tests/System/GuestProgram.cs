@@ -36,11 +36,13 @@ internal sealed class GuestProgram : IDisposable
 
     private readonly int _bits;
     private readonly ExecutionEngineProvider? _engine;
+    private readonly Func<X86CpuOptions, X86CpuOptions>? _configure;
     private bool _isHalted;
 
-    private GuestProgram(int bits, CpuModel? model, GuestProgram? first, int index)
+    private GuestProgram(int bits, CpuModel? model, GuestProgram? first, int index, Func<X86CpuOptions, X86CpuOptions>? configure = null)
     {
         _bits = bits;
+        _configure = configure;
         Memory = first?.Memory ?? new GuestMemory();
         OwnsMemory = first is null;
         if (OwnsMemory)
@@ -51,7 +53,8 @@ internal sealed class GuestProgram : IDisposable
         _engine = first is null ? TestEngine.Create() : first._engine;
 
         Apic = new FakeApic { ApicId = (uint)index };
-        Cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, Engine = _engine, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2 }) { LocalApic = Apic };
+        var options = new X86CpuOptions { Memory = Memory, Engine = _engine, Model = model ?? CpuModel.Max, Index = index, CpuCount = 2 };
+        Cpu = new X86Cpu(configure?.Invoke(options) ?? options) { LocalApic = Apic };
         Cpu[X86Register.Rsp] = StackTop - ((ulong)index * 0x1000);
         Cpu[X86Register.Rip] = CodeBase;
     }
@@ -71,9 +74,9 @@ internal sealed class GuestProgram : IDisposable
     }
 
     /// <summary>Real mode, flat at 0: CS:IP = 1000:0, SS:SP = 1000:FF00.</summary>
-    public static GuestProgram Real(Action<Assembler> code, CpuModel? model = null)
+    public static GuestProgram Real(Action<Assembler> code, CpuModel? model = null, Func<X86CpuOptions, X86CpuOptions>? configure = null)
     {
-        var program = new GuestProgram(16, model, null, 0);
+        var program = new GuestProgram(16, model, null, 0, configure);
         program.Cpu.SetSegment(X86Segment.Cs, 0x1000, CodeBase, 0xFFFF, 0x9B);
         program.Cpu.SetSegment(X86Segment.Ss, 0x1000, CodeBase, 0xFFFF, 0x93);
         program[X86Register.Rip] = 0;
@@ -89,9 +92,9 @@ internal sealed class GuestProgram : IDisposable
     }
 
     /// <summary>32-bit protected mode, flat, without paging.</summary>
-    public static GuestProgram Protected(Action<Assembler> code, CpuModel? model = null)
+    public static GuestProgram Protected(Action<Assembler> code, CpuModel? model = null, Func<X86CpuOptions, X86CpuOptions>? configure = null)
     {
-        var program = new GuestProgram(32, model, null, 0);
+        var program = new GuestProgram(32, model, null, 0, configure);
         program.SetUpTables();
         program[X86Register.Cr0] = 0x31;
         program.SetFlat(Code32, 0xC09B);
@@ -104,9 +107,9 @@ internal sealed class GuestProgram : IDisposable
     }
 
     /// <summary>64-bit mode with 4-level paging, 4 KiB pages, everything user and writable.</summary>
-    public static GuestProgram Long(Action<Assembler> code, CpuModel? model = null)
+    public static GuestProgram Long(Action<Assembler> code, CpuModel? model = null, Func<X86CpuOptions, X86CpuOptions>? configure = null)
     {
-        var program = new GuestProgram(64, model, null, 0);
+        var program = new GuestProgram(64, model, null, 0, configure);
         program.SetUpTables();
         program.SetUpLong();
         program.Load(code, CodeBase, CodeBase);
@@ -116,7 +119,7 @@ internal sealed class GuestProgram : IDisposable
     /// <summary>A second processor on the memory of a 64-bit program, with code of its own at <paramref name="at"/>.</summary>
     public GuestProgram AddProcessor(Action<Assembler> code, ulong at)
     {
-        var program = new GuestProgram(64, Cpu.Model, this, 1);
+        var program = new GuestProgram(64, Cpu.Model, this, 1, _configure);
         program.SetUpLong();
         program[X86Register.Rip] = at;
         program.Load(code, at, at);

@@ -176,7 +176,13 @@ internal static unsafe class AvxConversionHandlers
             return AvxFloatHandlers.Complete<Length128>(core, op, Vector256.Create(low, high, 0, 0).AsByte(), status);
         }
 
-        if ((status.Flags & status.Unmasked) == 0 && !(TLength.Is256 ? core.TryStore(op, Vector128.Create(low, high)) : core.TryStore(op, low)))
+        if ((status.Flags & status.Unmasked) != 0)
+        {
+            // A fault of the address comes before that of the numbers.
+            return core.TryProbeStore(op, TLength.Is256 ? 16 : 8) && SseUnit.Accept(core, status);
+        }
+
+        if (!(TLength.Is256 ? core.TryStore(op, Vector128.Create(low, high)) : core.TryStore(op, low)))
         {
             return false;
         }

@@ -31,7 +31,7 @@ internal static unsafe class AvxMaskedHandlers
         return true;
     }
 
-    /// <summary>A fault in a later run of lanes leaves earlier ones stored; the restart repeats them.</summary>
+    /// <summary>All lanes are stored or, after a fault, none.</summary>
     public static bool Store<T, TLength>(CpuCore core, DecodedOp* op)
         where T : unmanaged
         where TLength : struct, IVectorLength
@@ -41,17 +41,13 @@ internal static unsafe class AvxMaskedHandlers
             return false;
         }
 
-        var mask = Mask<T, TLength>(core, op);
-        var bytes = new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg2), sizeof(Vector256<byte>));
-        while (TryNextRun<T>(ref mask, out var start, out var length))
+        var bytes = 0U;
+        for (var lanes = Mask<T, TLength>(core, op); lanes != 0; lanes &= lanes - 1)
         {
-            if (!core.TryStoreBytes(op, start, bytes.Slice(start, length)))
-            {
-                return false;
-            }
+            bytes |= ((1u << sizeof(T)) - 1) << (BitOperations.TrailingZeroCount(lanes) * sizeof(T));
         }
 
-        return true;
+        return MoveHandlers.StoreRuns(core, op, new ReadOnlySpan<byte>(SseUnit.Register<byte>(core, op->Reg2), TLength.Is256 ? 32 : 16), bytes);
     }
 
     private static uint Mask<T, TLength>(CpuCore core, DecodedOp* op)

@@ -1,0 +1,81 @@
+namespace Vivarium.X86.Tests;
+
+/// <summary>Runs a program of user code on the host's processor, the interpreter and another engine, and says what differs from the host.</summary>
+internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : ICaseComparison
+{
+    private readonly HostMachine _host = new();
+    private readonly LabMachine _interpreter = new(static () => null, likeHost: true);
+    private readonly LabMachine _engine = new(engine, likeHost: true);
+    private readonly CaseOutcome _outcome = new();
+
+    public long Compared { get; private set; }
+
+    public long Discarded { get; private set; }
+
+    /// <summary>How many of the compared cases each exception ended, by vector.</summary>
+    public int[] Ends { get; } = new int[32];
+
+    public string? Difference(LabProgram program, LabState wanted)
+    {
+        var state = HostMachine.Adapt(wanted);
+
+        // The interpreter goes first: what it does not end may be endless on the host too.
+        if (program.FirstUndefinedRead >= 0 || !HostDifferences.IsAllowed(program) || HostDifferences.IsOpen(program) || !IsEnded(program, state) || !IsInKnownPlace(program, _outcome.Rip))
+        {
+            Discarded++;
+            return null;
+        }
+
+        if (_host.Run(program, state) is { } end)
+        {
+            return $"on the host {end}";
+        }
+
+        if (HostDifferences.IsKnown(program, _outcome, _host.Outcome))
+        {
+            Discarded++;
+            return null;
+        }
+
+        Compared++;
+        Ends[_host.Outcome.Vector & 31]++;
+        return Named("interpreter", DifferenceOf(program, _interpreter))
+            ?? Named("engine", Run(program, state))
+            ?? Named("engine, the second time", Run(program, state));
+    }
+
+    public void Dispose()
+    {
+        _engine.Dispose();
+        _interpreter.Dispose();
+        _host.Dispose();
+    }
+
+    private static string? Named(string name, string? difference) => difference is null ? null : $"{name}: {difference}";
+
+    private bool IsEnded(LabProgram program, LabState state)
+    {
+        _interpreter.Run(program, state);
+        return _interpreter.Exit.Reason == VcpuExitReason.Halted && program.IsIntact(_interpreter) && _outcome.TryRead(_interpreter);
+    }
+
+    /// <summary>Not among code that a stray branch made of the middle of instructions.</summary>
+    private static bool IsInKnownPlace(LabProgram program, ulong rip) => rip - LabLayout.Code >= LabLayout.CodePages << 12 || program.Contains(rip);
+
+    private string? Run(LabProgram program, LabState state)
+    {
+        _engine.Run(program, state);
+        return _outcome.TryRead(_engine) ? DifferenceOf(program, _engine) : $"ended with {_engine.Exit}";
+    }
+
+    private string? DifferenceOf(LabProgram program, LabMachine machine)
+    {
+        if (_host.Outcome.Difference(_outcome, program.UndefinedAt(_host.Outcome.Rip) | HostDifferences.OpenFlags(program, _host.Outcome)) is { } difference)
+        {
+            return difference;
+        }
+
+        var at = _host.Frames.CommonPrefixLength(machine.Frames);
+        return at == _host.Frames.Length ? null : $"memory differs at {LabComparison.Place(at, program.Mode)}: {machine.Frames[at]:X2}, host {_host.Frames[at]:X2}";
+    }
+}

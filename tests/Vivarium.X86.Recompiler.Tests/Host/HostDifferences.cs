@@ -1,0 +1,151 @@
+using Iced.Intel;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>What the host is not asked: instructions and results that processors, or an operating system, do not share.</summary>
+internal static class HostDifferences
+{
+    private const int StackFault = (int)ExceptionVector.StackFault;
+    private const int GeneralProtection = (int)ExceptionVector.GeneralProtection;
+    private const int PageFault = (int)ExceptionVector.PageFault;
+    private const int AlignmentCheck = (int)ExceptionVector.AlignmentCheck;
+    private const uint MisalignedMask = 1 << 17;
+
+    /// <summary>The instructions that cases for the host are made of.</summary>
+    public static InstructionCatalogue Instructions { get; } = InstructionCatalogue.For64.Where(IsIncluded);
+
+    /// <summary>What the generator of cases has besides its catalogue: with operands that leave nothing undefined, or with a branch that is set later.</summary>
+    private static readonly Mnemonic[] s_prepared =
+    [
+        Mnemonic.Bsf, Mnemonic.Bsr, Mnemonic.Shld, Mnemonic.Shrd, Mnemonic.Pushf, Mnemonic.Pushfd, Mnemonic.Pushfq, Mnemonic.Popf, Mnemonic.Popfd, Mnemonic.Popfq, Mnemonic.Push,
+        Mnemonic.Pop, Mnemonic.Enter, Mnemonic.Leave, Mnemonic.Ud2, Mnemonic.Int3, Mnemonic.Fcomi, Mnemonic.Fcomip, Mnemonic.Fucomi, Mnemonic.Fucomip,
+        Mnemonic.Jmp, Mnemonic.Call, Mnemonic.Ret,
+    ];
+
+    /// <summary>Whether the host may run a program: made of what cases are made of, up to an instruction that does not exist or the HLT at the end.</summary>
+    public static bool IsAllowed(LabProgram program)
+    {
+        var isBehindInvalid = false;
+        foreach (var instruction in program.Instructions)
+        {
+            isBehindInvalid |= instruction.IsInvalid;
+
+            // A branch may lead over what does not exist, but not to the system.
+            if (isBehindInvalid ? instruction.Mnemonic is Mnemonic.Syscall or Mnemonic.Sysenter or Mnemonic.Int : !IsAllowed(program, instruction))
+            {
+                return false;
+            }
+        }
+
+        return isBehindInvalid || program.Instructions[^1].Mnemonic == Mnemonic.Hlt;
+    }
+
+    private static bool IsAllowed(LabProgram program, in Instruction instruction)
+    {
+        if (instruction.NearBranchTarget != 0)
+        {
+            // AMD heeds an operand-size prefix of branches, Intel does not.
+            return instruction.Mnemonic != Mnemonic.Xbegin && program.Contains(instruction.NearBranchTarget)
+                && program.Code[(int)(instruction.IP - program.Rip)] != 0x66;
+        }
+
+        return Instructions.Contains(instruction.Code) || s_prepared.Contains(instruction.Mnemonic) || instruction.Mnemonic == Mnemonic.Hlt;
+    }
+
+    private static bool MayGoAnywhere(LabProgram program) =>
+        program.Instructions.Any(each => each.FlowControl is FlowControl.IndirectBranch or FlowControl.IndirectCall or FlowControl.Return);
+
+    /// <summary>Whether processors may do different things with a program: Intel clears C1 in FCOMI and its like, AMD keeps it, unless FTST clears it before.</summary>
+    public static bool IsOpen(LabProgram program)
+    {
+        var before = Mnemonic.INVALID;
+        foreach (var instruction in program.Instructions)
+        {
+            if (instruction.Mnemonic is Mnemonic.Fcomi or Mnemonic.Fcomip or Mnemonic.Fucomi or Mnemonic.Fucomip
+                && (before != Mnemonic.Ftst || MayGoAnywhere(program) || program.Instructions.Any(other => other.NearBranchTarget == instruction.IP)))
+            {
+                return true;
+            }
+
+            before = instruction.Mnemonic;
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether the host's outcome is of no use, for a reason that is not in the program alone.</summary>
+    public static bool IsKnown(LabProgram program, CaseOutcome interpreter, CaseOutcome host)
+    {
+        if (interpreter.Rip == host.Rip && interpreter.Vector == host.Vector)
+        {
+            // Of a conversion from or to MMX registers that raises #XM, and of MASKMOVQ with a faulting address, AMD has entered MMX mode.
+            return (IsAccess(host.Vector) && HasSeveralAccesses(program.At(host.Rip)) && (interpreter.FaultAddress != host.FaultAddress || program.At(host.Rip).Mnemonic == Mnemonic.Maskmovq))
+                || (host.Vector == (int)ExceptionVector.SimdFault && IsMmxConversion(program.At(host.Rip)));
+        }
+
+        return (host.Mxcsr & MisalignedMask) != 0 || IsKnownAt(program, interpreter) || IsKnownAt(program, host)
+            || (interpreter.Rip == host.Rip && IsAccess(interpreter.Vector) && IsAccess(host.Vector) && IsOrderOpen(program.At(host.Rip), interpreter.Vector, host.Vector));
+    }
+
+    /// <summary>Whether processors differ in that an instruction ends in this outcome at all.</summary>
+    private static bool IsKnownAt(LabProgram program, CaseOutcome ended)
+    {
+        var instruction = program.At(ended.Rip);
+        return ended.Vector switch
+        {
+            // "May or may not be generated, depending on processor implementation" for more than 8 bytes (Intel SDM Vol. 2B, MOVUPS).
+            AlignmentCheck => instruction.MemorySize.GetSize() >= 16 || IsMaskedStore(instruction),
+
+            // How long an instruction is that does not exist.
+            GeneralProtection when instruction.IsInvalid => true,
+
+            // AMD takes misaligned operands of the SHA instructions; bit 17 of MXCSR exists there and lets others pass.
+            GeneralProtection => IsSha(instruction) || IsMaskedStore(instruction)
+                || instruction.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Vldmxcsr or Mnemonic.Fxrstor or Mnemonic.Fxrstor64,
+
+            // With a mask of zeros a page fault is the processor's choice (Intel SDM Vol. 2B, MASKMOVDQU).
+            PageFault or StackFault => IsMaskedStore(instruction),
+            _ => false,
+        };
+    }
+
+    /// <summary>Accesses that fail in two ways: which exception comes first is the processor's choice (Intel SDM Vol. 3A table 6-2, priority 10), but for #GP of an address before #AC.</summary>
+    private static bool IsOrderOpen(in Instruction instruction, int first, int second) =>
+        HasSeveralAccesses(instruction) || first == PageFault || second == PageFault;
+
+    private static bool IsAccess(int vector) => vector is StackFault or GeneralProtection or PageFault or AlignmentCheck;
+
+    /// <summary>Whether there is more than one place that may fail, in an order that no manual gives.</summary>
+    private static bool HasSeveralAccesses(in Instruction instruction) => instruction.Mnemonic is Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd or Mnemonic.Cmpsq
+        or Mnemonic.Movsb or Mnemonic.Movsw or Mnemonic.Movsd or Mnemonic.Movsq or Mnemonic.Fxrstor or Mnemonic.Fxrstor64
+        or Mnemonic.Fldenv or Mnemonic.Frstor or Mnemonic.Maskmovq or Mnemonic.Maskmovdqu or Mnemonic.Vmaskmovdqu;
+
+    private static bool IsMmxConversion(in Instruction instruction) => instruction.Mnemonic is Mnemonic.Cvtpi2ps or Mnemonic.Cvtpi2pd
+        or Mnemonic.Cvtps2pi or Mnemonic.Cvttps2pi or Mnemonic.Cvtpd2pi or Mnemonic.Cvttpd2pi;
+
+    private static bool IsSha(in Instruction instruction) => instruction.Mnemonic is Mnemonic.Sha1msg1 or Mnemonic.Sha1msg2 or Mnemonic.Sha1nexte or Mnemonic.Sha1rnds4
+        or Mnemonic.Sha256msg1 or Mnemonic.Sha256msg2 or Mnemonic.Sha256rnds2;
+
+    private static bool IsMaskedStore(in Instruction instruction) => instruction.Mnemonic is Mnemonic.Maskmovq or Mnemonic.Maskmovdqu or Mnemonic.Vmaskmovdqu;
+
+    /// <summary>Flags that processors do not share: AMD does not set RF in the image that a single step pushes inside a repeated string instruction.</summary>
+    public static ulong OpenFlags(LabProgram program, CaseOutcome host) =>
+        host.Vector == (int)ExceptionVector.Debug && program.At(host.Rip) is { IsStringInstruction: true } instruction && (instruction.HasRepPrefix || instruction.HasRepnePrefix) ? Rflags.Rf : 0;
+
+    private static bool IsIncluded(Code code)
+    {
+        var info = code.ToOpCode();
+
+        // Selectors are the operating system's. CVTPI2PS from memory enters MMX mode by Intel's manual, not on AMD; MOVSXD to 16 bits reads 16 by Intel's manual, 32 on AMD.
+        var hasSelector = Enumerable.Range(0, info.OpCount).Any(i => info.GetOpKind(i) == OpCodeOperandKind.seg_reg);
+        return !hasSelector && code is not (Code.Cvtpi2ps_xmm_mmm64 or Code.Movsxd_r16_rm16) && code.CpuidFeatures().All(HostFeatures.Has) && code.Mnemonic() switch
+        {
+            // FIP, FDP and FOP: AMD stores them only with an exception pending, and the operating system loses them.
+            Mnemonic.Fnstenv or Mnemonic.Fnsave or Mnemonic.Fxsave or Mnemonic.Fxsave64 => false,
+
+            // The bases are part of a case's state, not of its code.
+            Mnemonic.Wrfsbase or Mnemonic.Wrgsbase => false,
+            _ => true,
+        };
+    }
+}

@@ -1,0 +1,88 @@
+namespace Vivarium.X86.Tests;
+
+/// <summary>Cases in which an engine once differed from the host's processor, made small.</summary>
+public sealed class HostFindings
+{
+    /// <summary>SHLD and SHRD update their operand: the page fault is a write's.</summary>
+    [Theory]
+    [InlineData("480FA45E00FF")]
+    [InlineData("480FAD5E00")]
+    [InlineData("660FAC5E0006")]
+    public void WriteIntentOfADoubleShift(string code) => HostRegression.Check(LabMode.User64, 0x0, code, "rsp=5f1ffd flags=2 ist=1");
+
+    /// <summary>#GP of an address that is not canonical comes before #AC.</summary>
+    [Theory]
+    [InlineData("4C1B5300")]
+    [InlineData("DC33")]
+    [InlineData("0FC70B")]
+    [InlineData("F0480FC70B")]
+    public void NonCanonicalBeforeMisaligned(string code) => HostRegression.Check(LabMode.User64, 0x0, code, "rbx=c61b7101bbe9856b rsp=5f1318 flags=40002 ist=1");
+
+    /// <summary>Operands of 80 bits are to be aligned to 8 bytes: FLD, FSTP, FBLD, FBSTP.</summary>
+    [Theory]
+    [InlineData("DB2E")]
+    [InlineData("DB3E")]
+    [InlineData("DF26")]
+    [InlineData("DF36")]
+    public void AlignmentOfExtendedOperands(string code) => HostRegression.Check(LabMode.User64, 0x0, code, "rsp=5f0ea8 rsi=50051c flags=40002 ist=1");
+
+    /// <summary>FLDENV and FRSTOR of either size, to 4 and 2 bytes.</summary>
+    [Theory]
+    [InlineData("D926", 0x500502)]
+    [InlineData("66D926", 0x500501)]
+    [InlineData("DD26", 0x500502)]
+    [InlineData("66DD26", 0x500501)]
+    public void AlignmentOfX87Environments(string code, int address) => HostRegression.Check(LabMode.User64, 0x0, code, $"rsp=5f0ea8 rsi={address:x} flags=40002 ist=1");
+
+    /// <summary>A store that an unmasked exception prevents faults all the same where its address does: FST, FSTP, FIST, FISTP, FISTTP, FBSTP.</summary>
+    [Theory]
+    [InlineData("D910")]
+    [InlineData("DD18")]
+    [InlineData("DB38")]
+    [InlineData("DF10")]
+    [InlineData("DB18")]
+    [InlineData("DD08")]
+    [InlineData("DF30")]
+    public void AddressOfAPreventedStore(string code) => HostRegression.Check(LabMode.User64, 0x0, code, "rax=505000 rsp=5f0ea8 flags=2 ist=1 fx=64030000");
+
+    /// <summary>VCVTPS2PH with an unmasked exception and a fault of its address: the address comes first.</summary>
+    [Fact]
+    public void AddressBeforeNumbers() => HostRegression.Check(
+        LabMode.User64, 0x0, "C4E3791D0800", $"rax=505000 rsp=5f1250 flags=2 ist=1 fx=7f03{new string('0', 44)}0016{new string('0', 300)}803f0100803f0100803f0100803f");
+
+    /// <summary>An unmasked underflow is precise if the result would be, were the exponent not limited.</summary>
+    [Fact]
+    public void PrecisionOfAnUnmaskedUnderflow() => HostRegression.Check(
+        LabMode.User64, 0x0, "F20F5AC8", $"rsp=5f0d10 flags=2 ist=1 fx=7f03{new string('0', 44)}4057{new string('0', 268)}000000000000f01f");
+
+    /// <summary>A store of some bytes of a vector across pages, of which the second refuses: nothing is stored.</summary>
+    [Theory]
+    [InlineData("660FF7C0")]
+    [InlineData("C5F9F7C0")]
+    [InlineData("C4E2792E07")]
+    [InlineData("C4E27D2E07")]
+    [InlineData("C4E2798E07")]
+    public void MaskedStoresAreAllOrNothing(string code) => HostRegression.Check(
+        LabMode.User64, 0x0, code, $"rsp=5f0ce0 rdi=501ff8 flags=2 ist=1 fx=7f03{new string('0', 44)}801f{new string('0', 268)}ffffffff00000000ffffffffffffffff");
+
+    /// <summary>Prefixes of ES, CS, SS and DS mean nothing in 64-bit mode: an address that is not canonical is #SS if its base is RSP or RBP, else #GP.</summary>
+    [Theory]
+    [InlineData("360F9B00")]
+    [InlineData("26014500")]
+    [InlineData("2E014500")]
+    [InlineData("3E014500")]
+    [InlineData("36D7")]
+    [InlineData("36AD")]
+    public void IgnoredSegmentPrefixes(string code) => HostRegression.Check(
+        LabMode.User64, 0x0, code, "rax=8000000000000280 rbx=8000000000000280 rsp=5f1003 rbp=8000000000000280 rsi=8000000000000280 flags=2 ist=1");
+
+    /// <summary>A masked store whose first lane in the second page is left out faults at the next one.</summary>
+    [Fact]
+    public void AMaskedStoreFaultsAtALaneThatIsStored() => HostRegression.Check(
+        LabMode.User64, 0x0, "BD04000000C4E2312E446E00", $"rsp=5f12d0 rsi=504fef flags=2 ist=1 fx=7f03{new string('0', 44)}801f{new string('0', 556)}7f8080bd7f0000000010d97f7fffce8{new string('0', 193)}");
+
+    /// <summary>What stands behind an instruction that does not exist may be branched to, so the host is not asked if it is a system call.</summary>
+    [Fact]
+    public void ASystemCallBehindAnInvalidInstructionIsNotForTheHost() => Assert.False(
+        HostDifferences.IsAllowed(new LabProgram(LabMode.User64, 0x0, Convert.FromHexString("4C8D0D0500000041FFE106EC0F05F4"))));
+}
