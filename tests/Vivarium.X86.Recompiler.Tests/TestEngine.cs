@@ -7,5 +7,9 @@ namespace Vivarium.X86.Tests;
 /// </summary>
 internal static class TestEngine
 {
-    public static ExecutionEngineProvider? Create() => new Recompiler();
+    /// <summary>All code is hot from its first translation on.</summary>
+    public static ExecutionEngineProvider? Create() => new Recompiler(new RecompilerOptions { HotSamples = 0 });
+
+    /// <summary>Code is not hot before a slice ends at it.</summary>
+    public static ExecutionEngineProvider? CreateCold() => new Recompiler(new RecompilerOptions { HotSamples = 1 });
 }

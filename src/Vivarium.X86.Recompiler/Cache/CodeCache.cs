@@ -11,6 +11,9 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Code of a block never needs more; asked for before a translation.</summary>
     public const int MaxBlockBytes = 96 * 1024;
 
+    /// <summary>No edge at all.</summary>
+    public const int NoEdge = -1;
+
     /// <summary>Code that was written is given up in pieces of this size, so that it does not count twice as the process's memory.</summary>
     private const int SettledBytes = 1 << 20;
 
@@ -18,7 +21,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly PerfMap? _perfMap;
     private readonly RecordCounts _flushedCounts = new();
     private readonly OpRecord* _records;
-    private readonly nint* _edges;
+    private readonly Edge* _edges;
     private readonly int _recordCapacity;
     private readonly int _edgeCapacity;
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
@@ -41,7 +44,7 @@ internal sealed unsafe class CodeCache : IDisposable
         _recordCapacity = sizeBytes / 48;
         _edgeCapacity = sizeBytes / 96;
         _records = (OpRecord*)NativeMemory.Alloc((nuint)_recordCapacity, (nuint)sizeof(OpRecord));
-        _edges = (nint*)NativeMemory.Alloc((nuint)_edgeCapacity, (nuint)sizeof(nint));
+        _edges = (Edge*)NativeMemory.Alloc((nuint)_edgeCapacity, (nuint)sizeof(Edge));
         var assembler = new X64Assembler();
         assembler.Begin(_memory.Writable);
         Thunks = new Thunks(assembler);
@@ -98,19 +101,28 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Takes an edge whose jump's displacement is at a place in the writable view.</summary>
     public int AddEdge(byte* displacement)
     {
-        _edges[_edgeCount] = (nint)displacement;
+        _edges[_edgeCount] = new Edge { Displacement = OffsetOf(displacement), Next = Edge.Unlinked };
         return _edgeCount++;
     }
 
     /// <summary>Lets an edge's jump lead to a block of the same page.</summary>
-    public void Link(int edge, TranslatedBlock target) => X64Assembler.PatchRelative((byte*)_edges[edge], WritableOf(target.Code));
+    public void Link(int edge, TranslatedBlock target)
+    {
+        // Another vCPU may have come from there at the same time.
+        if (_edges[edge].Next == Edge.Unlinked)
+        {
+            _edges[edge].Next = target.FirstEdge;
+            target.FirstEdge = edge;
+            X64Assembler.PatchRelative(_memory.Writable + _edges[edge].Displacement, WritableOf(target.Code));
+        }
+    }
 
     public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, bool isHot)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot)
     {
-        var block = new TranslatedBlock(key, ExecutableOf(entry), isHot);
+        var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot);
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
         if (_used - _settled >= 2 * SettledBytes)
@@ -151,6 +163,13 @@ internal sealed unsafe class CodeCache : IDisposable
         var entry = WritableOf(block.Code);
         *entry = 0xE9;
         X64Assembler.PatchRelative(entry + 1, WritableOf(successor.Code));
+        while (block.FirstEdge != NoEdge)
+        {
+            var edge = block.FirstEdge;
+            block.FirstEdge = _edges[edge].Next;
+            _edges[edge].Next = Edge.Unlinked;
+            Link(edge, successor);
+        }
     }
 
     private void AddToPage(ulong page, in BlockKey key)

@@ -27,6 +27,11 @@ internal sealed class SiteTable
         return _keys.Count - 1;
     }
 
+    public int Count => _keys.Count;
+
+    /// <summary>The access that an entry is for.</summary>
+    public SiteKey KeyOf(int entry) => _keys[entry];
+
     /// <summary>The access that has an entry meets too many pages: it is looked up like others when it is translated next.</summary>
     public void GiveUp(int entry) => _entries[_keys[entry]] = None;
 

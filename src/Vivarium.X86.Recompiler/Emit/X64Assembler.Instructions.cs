@@ -22,11 +22,10 @@ internal sealed unsafe partial class X64Assembler
         Op(4, 0x89, source, memory);
     }
 
-    /// <summary>add word [memory], imm8, sign-extended.</summary>
-    public void Add16(in HostOperand memory, sbyte value)
+    /// <summary>add byte [memory], imm8.</summary>
+    public void Add8(in HostOperand memory, byte value)
     {
-        Byte(0x66);
-        Op(4, 0x83, 0, memory);
+        Op(4, 0x80, 0, memory);
         Byte(value);
     }
 

@@ -151,7 +151,11 @@ internal sealed unsafe partial class BlockTranslator
         var register = RegisterFor(op->Base, Address);
         if (index == None && displacement == 0)
         {
-            _a.Move(size, destination, register);
+            if (register != destination || size != 8)
+            {
+                _a.Move(size, destination, register);
+            }
+
             return;
         }
 
@@ -182,7 +186,8 @@ internal sealed unsafe partial class BlockTranslator
             return LookupAtSite(site, i, flags, sizeBytes, writes, isAligned, keepsData);
         }
 
-        var table = EmitTlbTest(sizeBytes, writes);
+        var table = TlbTable;
+        EmitTlbTest(table, sizeBytes, writes);
         var miss = _a.JumpIf(7);
         byte* misaligned = null;
         if (isAligned)
@@ -202,10 +207,12 @@ internal sealed unsafe partial class BlockTranslator
         return new HostOperand(Address, 0);
     }
 
-    /// <summary>What comes before the jump to the slow path: from the linear address to the offset in the page. Returns the offset of the mode's entries.</summary>
-    private int EmitTlbTest(int sizeBytes, bool writes)
+    /// <summary>From the state to the entries of the mode that the block is in here.</summary>
+    private int TlbTable => VcpuMemory.TlbOffset + ((int)(_mode & TranslationMode.MmuMask) >> (int)TranslationMode.MmuShift) * Tlb.EntryCount * sizeof(TlbEntry);
+
+    /// <summary>What comes before the jump to the slow path: from the linear address to the offset in the page.</summary>
+    private void EmitTlbTest(int table, int sizeBytes, bool writes)
     {
-        var table = VcpuMemory.TlbOffset + ((int)(_mode & TranslationMode.MmuMask) >> (int)TranslationMode.MmuShift) * Tlb.EntryCount * sizeof(TlbEntry);
         if (CodeHost.HasBmi2)
         {
             _a.RotateTo(Data, Address, SlotShift);
@@ -219,7 +226,6 @@ internal sealed unsafe partial class BlockTranslator
         _a.Alu(4, 4, Data, SlotMask);
         _a.AluLoad(8, 6, Address, new HostOperand(State, Data, 0, table + (writes ? WriteTagOffset : ReadTagOffset)));
         _a.Alu(8, 7, Address, 4096 - sizeBytes);
-        return table;
     }
 
     /// <summary>

@@ -10,7 +10,7 @@ namespace Vivarium.X86;
 internal sealed unsafe partial class BlockTranslator
 {
     /// <summary>Accesses to a register in the state that cost more than a swap and the way back.</summary>
-    private const int MinAccessesToSwap = 3;
+    private const int MinAccessesToSwap = 4;
 
     private readonly sbyte[] _homes = new sbyte[16];
     private readonly int[] _uses = new int[16];

@@ -33,6 +33,7 @@ internal sealed unsafe partial class BlockTranslator
             Resume = _a.Position,
             Site = site,
             Instruction = i,
+            Table = TlbTable,
             Path = _slowPaths.Count,
             SizeBytes = sizeBytes,
             Writes = writes,
@@ -70,9 +71,9 @@ internal sealed unsafe partial class BlockTranslator
         Parts?.Add(CodePart.SiteMiss, miss.Instruction, _a.Position);
         _a.Bind(miss.Jump);
         _a.AluLoad(8, 6, Address, SiteField(miss.Site, SiteEntry.TagOffset));
-        var table = EmitTlbTest(miss.SizeBytes, miss.Writes);
+        EmitTlbTest(miss.Table, miss.SizeBytes, miss.Writes);
         var absent = _a.JumpIf(7);
-        _a.Add16(SiteField(miss.Site, SiteEntry.MissesOffset), SiteTlb.MissStep);
+        _a.Add8(SiteField(miss.Site, SiteEntry.MissesOffset), 1);
         var often = _a.JumpIf(2);
         _a.Alu(8, 7, SiteField(miss.Site, SiteEntry.LimitOffset), 0);
         var isListed = _a.JumpIf(5);
@@ -82,9 +83,9 @@ internal sealed unsafe partial class BlockTranslator
         _a.Alu(4, 0, SiteListField(SiteTlb.FilledCountOffset), 1);
         _a.Pop(Data);
         _a.Bind(isListed);
-        _a.PushMemory(new HostOperand(State, Data, 0, table + (miss.Writes ? WriteTagOffset : ReadTagOffset)));
+        _a.PushMemory(new HostOperand(State, Data, 0, miss.Table + (miss.Writes ? WriteTagOffset : ReadTagOffset)));
         _a.PopMemory(SiteField(miss.Site, SiteEntry.TagOffset));
-        _a.PushMemory(new HostOperand(State, Data, 0, table + PageOffset));
+        _a.PushMemory(new HostOperand(State, Data, 0, miss.Table + PageOffset));
         _a.PopMemory(SiteField(miss.Site, SiteEntry.PageOffset));
         _a.StoreImmediate(8, SiteField(miss.Site, SiteEntry.LimitOffset), 4097 - miss.SizeBytes);
         _a.Jump(miss.Resume);

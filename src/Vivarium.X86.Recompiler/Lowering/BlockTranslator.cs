@@ -33,6 +33,7 @@ internal sealed unsafe partial class BlockTranslator
         _cache = cache;
         _run = run;
         _mode = mode;
+        var count = run.Count;
         if (isHot)
         {
             run.Unroll();
@@ -49,7 +50,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Begin(cache.Next);
         _a.Align(16);
         _entry = _a.Position;
-        Parts?.Begin(_entry);
+        Parts?.Begin(_entry, _swaps.AsSpan(0, _swapCount));
         BeginVectors();
         BeginX87();
         BeginRegisters();
@@ -72,7 +73,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, isHot);
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot);
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;

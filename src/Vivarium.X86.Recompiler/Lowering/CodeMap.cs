@@ -7,9 +7,13 @@ internal sealed unsafe class CodeMap
 
     public IReadOnlyList<CodePlace> Places => _places;
 
+    /// <summary>Guest registers in other places than outside of the block.</summary>
+    public IReadOnlyList<RegisterSwap> Swaps { get; private set; } = [];
+
     /// <summary>A block begins.</summary>
-    public void Begin(byte* at)
+    public void Begin(byte* at, ReadOnlySpan<RegisterSwap> swaps)
     {
+        Swaps = swaps.ToArray();
         _places.Clear();
         Add(CodePart.Entry, 0, at);
     }

@@ -14,6 +14,9 @@ internal unsafe struct SiteMiss
 
     public int Instruction;
 
+    /// <summary>From the state to the TLB's entries for the mode that the block is in there.</summary>
+    public int Table;
+
     /// <summary>Number of the slow path for what the TLB has not.</summary>
     public int Path;
 

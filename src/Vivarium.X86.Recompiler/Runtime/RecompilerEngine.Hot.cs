@@ -6,11 +6,14 @@ namespace Vivarium.X86;
 /// </content>
 internal sealed unsafe partial class RecompilerEngine
 {
-    /// <summary>
-    /// A site that missed 1,024 times within so many units of 1,024 instructions is looked up in the TLB instead: there a miss of the site would
-    /// have been a hit for less.
-    /// </summary>
-    private const uint SiteMissPeriod = 512;
+    /// <summary>A miss of a site takes this many times what a hit saves against a lookup in the TLB.</summary>
+    private const int SiteMissCost = 12;
+
+    /// <summary>Misses below this are no ground to judge by.</summary>
+    private const int MinSiteMisses = 32;
+
+    /// <summary>Misses of a site between two calls of emitted code.</summary>
+    private const int CountedSiteMisses = 256;
 
     /// <summary>Units of 1,024 instructions that this vCPU has executed in emitted code.</summary>
     private uint Age => (uint)((_retired + _slice - _fields->Counter) >> 10);
@@ -18,36 +21,65 @@ internal sealed unsafe partial class RecompilerEngine
     /// <summary>Counts a sample of a block. What runs from now on in its place, which may be itself. Under the cache's gate.</summary>
     private TranslatedBlock Sample(TranslatedBlock block)
     {
-        if (block.IsHot || ++block.Samples < _cache.HotSamples || block.Key.Mode != _mode || !_cache.HasRoom)
+        if (block.Samples++ == 0)
+        {
+            block.FirstSampled = Age;
+        }
+
+        if (block.IsHot || block.Samples < _cache.HotSamples || block.Key.Mode != _mode || !_cache.HasRoom)
         {
             return block;
         }
 
-        return Replace(block, isHot: true) ?? block;
-    }
-
-    /// <summary>The entry of a site has counted another 1,024 misses.</summary>
-    private void NoteSiteMisses(in OpRecord record)
-    {
-        var now = Age;
-        ref var site = ref _core.Tlb.Sites[record.Site];
-        if (site.Since == 0 || now - site.Since >= SiteMissPeriod)
+        if (Replace(block, isHot: true) is not { } hot)
         {
-            site.Since = Math.Max(now, 1);
-            return;
+            return block;
         }
 
+        // Of each slice, one sample: so many of them were the block's.
+        var age = Math.Max(1, Age - block.FirstSampled);
+        hot.RunsPerUnit = (block.Samples - 1) * (double)SliceInstructions / age / block.Instructions;
+        return hot;
+    }
+
+    /// <summary>The entry of a site has counted all the misses that it can.</summary>
+    private void NoteSiteMisses(in OpRecord record)
+    {
         _core.Revocation?.Leave();
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
+            var now = Age;
+            if (_core.Tlb.Sites[record.Site].Since == 0 || IsWorthItsEntry(record.Site, CountedSiteMisses, _cache.BlockAt(record.Block).RunsPerUnit, now))
+            {
+                _core.Tlb.Sites[record.Site].Since = Math.Max(1, now);
+                return;
+            }
+
             if (CanReplace(record.Block) is { } block)
             {
                 _cache.Sites.GiveUp(record.Site);
-                Replace(block, block.IsHot);
+                GiveUpOthers(block, now);
+                Replace(block, isHot: true)?.RunsPerUnit = block.RunsPerUnit;
             }
         }
     }
+
+    /// <summary>Those of a block's sites that are no better, so that it is not translated again for each.</summary>
+    private void GiveUpOthers(TranslatedBlock block, uint now)
+    {
+        for (var site = 0; site < _cache.Sites.Count; site++)
+        {
+            var misses = _core.Tlb.Sites[site].Misses;
+            if (_cache.Sites.KeyOf(site).Block == block.Key && misses >= MinSiteMisses && !IsWorthItsEntry(site, misses, block.RunsPerUnit, now))
+            {
+                _cache.Sites.GiveUp(site);
+            }
+        }
+    }
+
+    private bool IsWorthItsEntry(int site, int misses, double runsPerUnit, uint now) =>
+        misses * SiteMissCost < (now - _core.Tlb.Sites[site].Since) * runsPerUnit;
 
     /// <summary>The block of a number if it is in use and can be translated again now; null if not. Under the cache's gate.</summary>
     private TranslatedBlock? CanReplace(int number)

@@ -142,6 +142,11 @@ internal sealed unsafe partial class CpuCore
         var entry = Tlb.FillSlot(mode, linear, result.Global, result.PageShift);
         if (entry->Page != (nint)page)
         {
+            if (entry->ReadTag == linearPage || entry->WriteTag == linearPage)
+            {
+                Tlb.Sites.Flush();
+            }
+
             entry->ReadTag = entry->WriteTag = Tlb.InvalidTag((int)(linear >> 12) & (Tlb.EntryCount - 1));
             entry->Page = (nint)page;
         }

@@ -23,10 +23,8 @@ internal struct SiteEntry
     /// <summary>Host address of the page.</summary>
     public nint Page;
 
-    /// <summary>Misses, in steps of <see cref="SiteTlb.MissStep"/>: it overflows now and then.</summary>
-    public ushort Misses;
-
-    private readonly ushort _reserved;
+    /// <summary>Misses. Whoever makes it overflow looks whether the site is worth its entry.</summary>
+    public byte Misses;
 
     /// <summary>When the misses began to be counted, in units of 1,024 instructions.</summary>
     public uint Since;

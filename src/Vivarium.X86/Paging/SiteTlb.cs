@@ -9,9 +9,6 @@ internal sealed unsafe class SiteTlb
     /// <summary>Entries of a vCPU.</summary>
     public const int Count = 8192;
 
-    /// <summary>What a miss adds to <see cref="SiteEntry.Misses"/>, which so overflows at each 1,024th.</summary>
-    public const sbyte MissStep = 64;
-
     private readonly SiteEntry* _entries;
     private readonly int* _filled;
     private readonly int* _filledCount;

@@ -8,7 +8,7 @@ internal static class AddressRules
     /// <summary>Null if the part has no lookup, or one of the operand's address less the operand's offset from it.</summary>
     public static string? Broken(EmittedPart part)
     {
-        var lookup = part.Host.FindIndex(each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryBase: Register.R15, MemoryIndex: Register.RDI });
+        var lookup = part.Host.FindIndex(each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryBase: Register.R15 });
         if (lookup < 0)
         {
             return null;
@@ -36,24 +36,30 @@ internal static class AddressRules
         }
 
         var (guest, host) = (part.Guest, part.Host[i]);
+        if (host is { Code: Code.Mov_r64_rm64, MemoryBase: Register.R15, MemoryIndex: Register.None } && guest.MemoryBase.IsGPR())
+        {
+            return sum != (long)guest.MemoryDisplacement64 ? "another displacement"
+                : guest.MemoryIndex == Register.None && (int)host.MemoryDisplacement64 == (guest.MemoryBase.GetFullRegister() - Register.RAX) * sizeof(ulong) ? null : "another register";
+        }
+
         var isPlain = host.Mnemonic == Mnemonic.Mov && host.Op1Kind == OpKind.Register;
         var isConstant = host.Mnemonic == Mnemonic.Mov && host.Op1Kind is not (OpKind.Register or OpKind.Memory);
         sum += isConstant ? (long)host.GetImmediate(1) : isPlain ? 0 : (long)host.MemoryDisplacement64;
         var difference = sum - (long)guest.MemoryDisplacement64;
         return (isNarrow ? (int)difference : difference) != 0 ? "another displacement"
-            : isPlain ? IsPlace(guest.MemoryBase, host.Op1Register, Register.RSI) && guest.MemoryIndex == Register.None ? null : "another register"
+            : isPlain ? IsPlace(part, guest.MemoryBase, host.Op1Register, Register.RSI) && guest.MemoryIndex == Register.None ? null : "another register"
             : isConstant ? guest.MemoryBase == Register.None && guest.MemoryIndex == Register.None ? null : "not a register"
-            : !IsPlace(guest.MemoryBase, host.MemoryBase, Register.RSI) ? "another base"
-            : !IsPlace(guest.MemoryIndex, host.MemoryIndex, Register.RDI) || (guest.MemoryIndex != Register.None && guest.MemoryIndexScale != host.MemoryIndexScale) ? "another index"
+            : !IsPlace(part, guest.MemoryBase, host.MemoryBase, Register.RSI) ? "another base"
+            : !IsPlace(part, guest.MemoryIndex, host.MemoryIndex, Register.RDI) || (guest.MemoryIndex != Register.None && guest.MemoryIndexScale != host.MemoryIndexScale) ? "another index"
             : null;
     }
 
     private static int LastWriterOfAddress(EmittedPart part, int i) => part.Host.FindLastIndex(i - 1, each => RegisterUse.Written(each).Contains(Register.RSI));
 
-    private static bool IsPlace(Register guest, Register host, Register temporary) => guest switch
+    private static bool IsPlace(EmittedPart part, Register guest, Register host, Register temporary) => guest switch
     {
         Register.None => host == Register.None,
         Register.RIP or Register.EIP => host == temporary,
-        _ => host.GetFullRegister() == (RegisterUse.HomeOf(guest.GetFullRegister()) is var home && home == Register.None ? temporary : home),
+        _ => host.GetFullRegister() == (part.Block.HomeOf(guest.GetFullRegister()) is var home && home == Register.None ? temporary : home),
     };
 }

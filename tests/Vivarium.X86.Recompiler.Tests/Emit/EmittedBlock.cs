@@ -3,7 +3,8 @@ using Iced.Intel;
 namespace Vivarium.X86.Tests;
 
 /// <summary>Translates guest bytes as the recompiler does, without a processor, and keeps what came out: in bytes, decoded, by parts.</summary>
-internal sealed unsafe class EmittedBlock : IDisposable
+/// <param name="isHot">As code that runs often.</param>
+internal sealed unsafe class EmittedBlock(bool isHot) : IDisposable
 {
     public const ulong Gpa = 0x1000;
     private const int CacheBytes = 1 << 20;
@@ -12,18 +13,16 @@ internal sealed unsafe class EmittedBlock : IDisposable
     private readonly HashSet<ulong> _starts = [];
     private readonly DecodedRun _run = new();
     private readonly BlockDecoder _decoder = new(CpuModel.Max);
-    private readonly BlockTranslator _translator;
-
-    public EmittedBlock()
-    {
-        _translator = new BlockTranslator { Parts = Map };
-    }
+    private BlockTranslator? _translator;
 
     public CodeCache Cache { get; } = new(CacheBytes);
 
     public CodeMap Map { get; } = new();
 
     public ulong Start { get; private set; }
+
+    /// <summary>The thunk that calls the interpreter.</summary>
+    public nint Interpret => (nint)Cache.Thunks.Interpret;
 
     public byte[] Code { get; private set; } = [];
 
@@ -36,6 +35,21 @@ internal sealed unsafe class EmittedBlock : IDisposable
     public Instruction Guest(int i) => _run.Instructions[i];
 
     public ReadOnlySpan<byte> GuestBytes(int i) => _run.CodeOf(i);
+
+    /// <summary>The host register where a guest register lives in the block, or None.</summary>
+    public Register HomeOf(Register guest)
+    {
+        foreach (var swap in Map.Swaps)
+        {
+            if (swap.Guest == guest - Register.RAX || swap.Displaced == guest - Register.RAX)
+            {
+                return swap.Guest == guest - Register.RAX ? Register.RAX + swap.Host : Register.None;
+            }
+        }
+
+        var home = HostRegister.Of(guest - Register.RAX);
+        return home == HostRegister.None ? Register.None : Register.RAX + home;
+    }
 
     /// <summary>Whether a conditional jump closes a round of a loop that another round follows.</summary>
     public bool EndsRound(int i) => _run.EndsRound(i);
@@ -54,13 +68,13 @@ internal sealed unsafe class EmittedBlock : IDisposable
                 next++;
             }
 
-            yield return new EmittedPart(this, place, place.Part == CodePart.Instruction ? Guest(place.Number) : default, Host.GetRange(first, next - first));
+            yield return new EmittedPart(this, place, place.Part is CodePart.Instruction or CodePart.SiteMiss ? Guest(place.Number) : default, Host.GetRange(first, next - first));
         }
     }
 
     /// <summary>Where slow paths come back to.</summary>
     public HashSet<ulong> Resumed() =>
-        [.. Parts().Where(part => part.Place.Part == CodePart.SlowPath && part.Host[^1].Mnemonic == Mnemonic.Jmp).Select(part => part.Host[^1].NearBranchTarget)];
+        [.. Parts().Where(part => part.Place.Part == CodePart.SlowPath && part.Host[^1].Mnemonic == Mnemonic.Jmp && part.Host.Exists(each => each.Mnemonic == Mnemonic.Call)).Select(part => part.Host[^1].NearBranchTarget)];
 
     /// <summary>Whether an instruction of the host starts at an address.</summary>
     public bool IsStart(ulong address) => _starts.Contains(address);
@@ -91,7 +105,8 @@ internal sealed unsafe class EmittedBlock : IDisposable
             return false;
         }
 
-        var block = _translator.Translate(Cache, _run, (TranslationMode)mode | TranslationMode.Vectors | TranslationMode.WideVectors | TranslationMode.X87, isHot: true);
+        _translator ??= new BlockTranslator { Parts = Map };
+        var block = _translator.Translate(Cache, _run, (TranslationMode)mode | TranslationMode.Vectors | TranslationMode.WideVectors | TranslationMode.X87, isHot);
         Start = (ulong)Cache.WritableOf(block.Code);
         Code = new ReadOnlySpan<byte>((byte*)Start, (int)(Cache.Next - (byte*)Start)).ToArray();
         Host.Clear();

@@ -23,7 +23,7 @@ internal static class EmittedCodeRules
         foreach (var part in block.Parts())
         {
             memory.Begin(part, resumed.Contains((ulong)part.Place.Start));
-            for (var i = 0; i < part.Host.Count; i++)
+            for (var i = 0; i < part.Host.Count && part.Place.Part != CodePart.SiteMiss; i++)
             {
                 if (BrokenBy(part, i, memory) is { } rule)
                 {
@@ -40,14 +40,22 @@ internal static class EmittedCodeRules
         return null;
     }
 
-    private static string? BrokenPart(EmittedPart part) => part.Place.Part == CodePart.SlowPath ? HostJumpRules.BrokenSlowPath(part) : part.Kind switch
+    private static string? BrokenPart(EmittedPart part) => part.Place.Part switch
+    {
+        CodePart.SlowPath => SwapRules.Broken(part) ?? HostJumpRules.BrokenSlowPath(part),
+        CodePart.SiteMiss => SiteRules.BrokenMiss(part),
+        CodePart.Edge or CodePart.End or CodePart.Entry => SwapRules.Broken(part),
+        _ => SwapRules.Broken(part) ?? BrokenInstruction(part),
+    };
+
+    private static string? BrokenInstruction(EmittedPart part) => part.Kind switch
     {
         LoweringKind.Nothing => part.Host.Count == 0 ? null : "nothing was to be emitted",
         LoweringKind.ConditionalJump => HostJumpRules.BrokenCondition(part),
         LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Wait => part.Host.Count == 0 ? null : "nothing was to be emitted",
         LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Fldcw => ControlWordRules.Broken(part) ?? AddressRules.Broken(part),
         LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Copy
-            or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors => ReencodedInstruction.Difference(part.Guest, part.Host) ?? AddressRules.Broken(part),
+            or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors => ReencodedInstruction.Difference(part) ?? AddressRules.Broken(part),
         LoweringKind.Divide => AddressRules.Broken(part),
         LoweringKind.String or LoweringKind.RepeatedString => StringFormRules.BrokenString(part),
         LoweringKind.BitTestBeyond => StringFormRules.BrokenBits(part),

@@ -8,11 +8,13 @@ public sealed class EmittedCodeTests
     private const int Repetitions = 12;
 
     [Theory]
-    [InlineData(64)]
-    [InlineData(32)]
-    public void EveryInstructionIsEmittedByTheRules(int bits)
+    [InlineData(64, true)]
+    [InlineData(64, false)]
+    [InlineData(32, true)]
+    [InlineData(32, false)]
+    public void EveryInstructionIsEmittedByTheRules(int bits, bool isHot)
     {
-        using var block = new EmittedBlock();
+        using var block = new EmittedBlock(isHot);
         var failures = new List<string>();
         var native = new HashSet<Mnemonic>();
         foreach (var code in (bits == 64 ? InstructionCatalogue.For64 : InstructionCatalogue.For32).Codes)
@@ -32,11 +34,13 @@ public sealed class EmittedCodeTests
     }
 
     [Theory]
-    [InlineData(64)]
-    [InlineData(32)]
-    public void GeneratedProgramsAreEmittedByTheRules(int bits)
+    [InlineData(64, true)]
+    [InlineData(64, false)]
+    [InlineData(32, true)]
+    [InlineData(32, false)]
+    public void GeneratedProgramsAreEmittedByTheRules(int bits, bool isHot)
     {
-        using var block = new EmittedBlock();
+        using var block = new EmittedBlock(isHot);
         var failures = new List<string>();
         for (var seed = 0; seed < 1500; seed++)
         {
@@ -51,11 +55,13 @@ public sealed class EmittedCodeTests
     }
 
     [Theory]
-    [InlineData(64)]
-    [InlineData(32)]
-    public void RandomBytesAreEmittedByTheRules(int bits)
+    [InlineData(64, true)]
+    [InlineData(64, false)]
+    [InlineData(32, true)]
+    [InlineData(32, false)]
+    public void RandomBytesAreEmittedByTheRules(int bits, bool isHot)
     {
-        using var block = new EmittedBlock();
+        using var block = new EmittedBlock(isHot);
         var failures = new List<string>();
         var random = new Random();
         var bytes = new byte[48];
@@ -96,7 +102,7 @@ public sealed class EmittedCodeTests
     [InlineData("2E4105D2040000", "add eax,4D2h")]
     public void PrefixesThatCountForNothingAreLeftOut(string code, string text)
     {
-        using var block = new EmittedBlock();
+        using var block = new EmittedBlock(isHot: false);
         Assert.True(block.Translate(Convert.FromHexString(code + "F4"), 64));
         Assert.Equal(text, block.Guest(0).ToString());
         Assert.NotEqual(LoweringKind.Interpret, block.Map.Places.First(place => place.Part == CodePart.Instruction).Kind);
@@ -109,7 +115,6 @@ public sealed class EmittedCodeTests
     [InlineData("8B4310660F6F4B20F4", "lea edi,[rsi+10h]", "test dil,0Fh", "movdqa xmm1,[rsi+10h]")]
     [InlineData("660F6F4B20F4", "test sil,0Fh", "movdqa xmm1,[rsi+rdi]")]
     [InlineData("48034310F4", "add rax,[rsi+rdi]")]
-    [InlineData("FFC875FCF4", "je near ptr", "jne near ptr")]
     [InlineData("DBF1F4", "cmp esi,esi", "fincstp", "fdecstp", "fcomi st,st(1)")]
     [InlineData("D92BF4", "not edi", "test dil,3Fh", "fldcw [r15-48h]")]
     [InlineData("DD4310F4", "fld qword ptr [rsi]")]
@@ -130,7 +135,19 @@ public sealed class EmittedCodeTests
     [InlineData("480F07F4", "sar rdi,10h")]
     public void FormsThatTheRulesNameOccur(string code, params string[] expected)
     {
-        using var block = new EmittedBlock();
+        AssertOccur(code, isHot: false, expected);
+    }
+
+    /// <summary>Likewise, of hot code: rounds of a loop, lookups at sites, registers that change places.</summary>
+    [Theory]
+    [InlineData("FFC875FCF4", "je near ptr", "jne near ptr")]
+    [InlineData("48034310F4", "xor rsi,[r15+", "cmp rsi,[r15+", "jae near ptr", "mov rdi,[r15+", "add rax,[rsi+rdi]", "add byte ptr [r15+", "push qword ptr [r15+", "mov qword ptr [r15+")]
+    [InlineData("4D03024D03024D03024D03024D0302F4", "mov [r15+70h],r14", "mov r14,[r15+50h]", "mov rsi,r14", "mov r14,[r15+70h]")]
+    public void FormsOfHotCodeThatTheRulesNameOccur(string code, params string[] expected) => AssertOccur(code, isHot: true, expected);
+
+    private static void AssertOccur(string code, bool isHot, string[] expected)
+    {
+        using var block = new EmittedBlock(isHot);
         Assert.True(block.Translate(Convert.FromHexString(code), 64));
         Assert.Null(EmittedCodeRules.Broken(block));
         var lines = block.Host.Select(host => host.ToString()).ToList();
@@ -154,7 +171,7 @@ public sealed class EmittedCodeTests
     [InlineData("8B88000000804883E8088B9000000080F4")]
     public void DisplacementsDoNotOverflow(string code)
     {
-        using var block = new EmittedBlock();
+        using var block = new EmittedBlock(isHot: false);
         Assert.True(block.Translate(Convert.FromHexString(code), 64));
         Assert.Null(EmittedCodeRules.Broken(block));
     }
@@ -168,7 +185,7 @@ public sealed class EmittedCodeTests
     [InlineData("68FFFFFF7F", 4095)]
     public void InstructionsAcrossPagesAreEmittedByTheRules(string code, int pageOffset)
     {
-        using var block = new EmittedBlock();
+        using var block = new EmittedBlock(isHot: false);
         Assert.True(block.Translate(Convert.FromHexString(code + "F4"), 64, pageOffset));
         Assert.Equal(1, block.Count);
         Assert.NotEqual(LoweringKind.Interpret, block.Map.Places.First(place => place.Part == CodePart.Instruction).Kind);
@@ -178,8 +195,8 @@ public sealed class EmittedCodeTests
     [Fact]
     public void MachinesShareNothingThatIsInTheCode()
     {
-        using var first = new EmittedBlock();
-        using var second = new EmittedBlock();
+        using var first = new EmittedBlock(isHot: false);
+        using var second = new EmittedBlock(isHot: false);
         for (var seed = 0; seed < 400; seed++)
         {
             var made = CaseGenerator.Create(seed);

@@ -27,7 +27,7 @@ internal sealed record EmittedPart(EmittedBlock Block, CodePlace Place, Instruct
     {
         get
         {
-            var last = Enumerable.Range(0, Place.Part == CodePart.Instruction ? Place.Number : 0).Select(Block.Guest)
+            var last = Enumerable.Range(0, Place.Part is CodePart.Instruction or CodePart.SiteMiss ? Place.Number : 0).Select(Block.Guest)
                 .LastOrDefault(each => each.Mnemonic is Mnemonic.Stac or Mnemonic.Clac);
             return VcpuMemory.TlbOffset + ((int)(last.Mnemonic == Mnemonic.Stac ? MmuMode.SupervisorNoSmap : MmuMode.Supervisor) * (Tlb.SizeBytes / 4));
         }

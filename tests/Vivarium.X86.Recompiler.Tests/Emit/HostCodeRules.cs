@@ -56,6 +56,11 @@ internal static class HostCodeRules
     /// <summary>Beside the temporaries only what the guest's instruction writes is written, and RAX where flags pass through it.</summary>
     private static string? BrokenWrite(EmittedPart part, in Instruction host)
     {
+        if (SwapRules.IsMove(part, host))
+        {
+            return null;
+        }
+
         foreach (var register in RegisterUse.Written(host))
         {
             var isAllowed = register switch
@@ -63,7 +68,7 @@ internal static class HostCodeRules
                 Register.RSI or Register.RDI => true,
                 Register.RSP => part.Kind is LoweringKind.Call or LoweringKind.Return or LoweringKind.AccessControl or LoweringKind.SystemCall or LoweringKind.SystemReturn || IsThunkCall(host),
                 Register.RAX when IsFlagMove(host) && IsGivenBack(part) => true,
-                _ => part.Kind is not null && RegisterUse.Written(part.Guest).Any(guest => RegisterUse.HomeOf(guest) == register),
+                _ => part.Kind is not null && RegisterUse.Written(part.Guest).Any(guest => part.Block.HomeOf(guest) == register),
             };
             if (!isAllowed)
             {

@@ -25,7 +25,12 @@ internal static unsafe class HostJumpRules
     /// </summary>
     public static string? BrokenSlowPath(EmittedPart part)
     {
-        var (host, records) = (part.Host, part.Block.Cache);
+        var (host, records) = (part.Host.FindAll(each => !SwapRules.IsMove(part, each)), part.Block.Cache);
+        if (host is [{ Mnemonic: Mnemonic.Jmp } again] && part.Block.Map.Swaps.Count != 0)
+        {
+            return part.Block.PlaceAt(again.NearBranchTarget).Number == part.Place.Number ? null : "another lookup is made again";
+        }
+
         if (host.Count < 2 || host[0] is not { Code: Code.Mov_r32_imm32, Op0Register: Register.EDI } || host[1].Mnemonic != Mnemonic.Call)
         {
             return "a slow path that does not begin with a record";
@@ -95,9 +100,15 @@ internal static unsafe class HostJumpRules
         }
 
         var place = block.PlaceAt(target);
+        if (part.Place.Part == CodePart.SlowPath && part.Host.Count == 1 + (part.Block.Map.Swaps.Count))
+        {
+            return place.Part == CodePart.Instruction && place.Number == part.Place.Number;
+        }
+
         return place == part.Place || place.Part switch
         {
             CodePart.Edge => part.IsWayOut || part.Kind == LoweringKind.ConditionalJump,
+            CodePart.SiteMiss => part.Kind is not (null or LoweringKind.Interpret) && place.Number == part.Place.Number && (ulong)place.Start == target,
             CodePart.SlowPath => part.Kind is not (null or LoweringKind.Interpret) && place.Number == part.Place.Number && (ulong)place.Start == target,
             CodePart.Instruction or CodePart.End => (ulong)place.Start == target && (part.Place.Part == CodePart.SlowPath || target == part.Host[^1].NextIP),
             _ => false,

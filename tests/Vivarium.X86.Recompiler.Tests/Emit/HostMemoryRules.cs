@@ -14,6 +14,7 @@ internal sealed class HostMemoryRules
     private Span? _address;
     private Span? _page;
     private Span? _kept;
+    private int _site = SiteTable.None;
 
     /// <summary>What RDI points at.</summary>
     private Span? _destination;
@@ -126,6 +127,11 @@ internal sealed class HostMemoryRules
         var entry = host is { MemoryBase: Register.R15, MemoryIndex: Register.RDI } ? offset - part.TlbTable : -1;
         var slot = host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset is >= EngineFields.HeldAddressesOffset and < EngineFields.StackLimitOffset
             ? (offset - EngineFields.HeldAddressesOffset) / sizeof(ulong) : -1;
+        if (SiteRules.SiteOf(host) is { } site)
+        {
+            return FollowSite(part, host, site);
+        }
+
         var isKept = host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset == EngineFields.HostAddressOffset;
         if ((slot >= 0 || isKept) && StateFieldRules.IsStore(host, Register.RSI))
         {
@@ -177,6 +183,24 @@ internal sealed class HostMemoryRules
         }
 
         return null;
+    }
+
+    /// <summary>The entry of a site says what it was looked up for; its address holds once the limit was compared.</summary>
+    private string? FollowSite(EmittedPart part, in Instruction host, (int Number, int Offset) site)
+    {
+        switch (site.Offset)
+        {
+            case SiteEntry.TagOffset: (_tested, _address, _site) = (null, null, site.Number); return null;
+            case SiteEntry.LimitOffset when _site == site.Number:
+                var key = part.Block.Cache.Sites.KeyOf(site.Number);
+                _tested = new Span(key.SizeBytes, key.IsWrite);
+                return null;
+            case SiteEntry.PageOffset when _site == site.Number && _tested is not null:
+                (host.Mnemonic == Mnemonic.Add ? ref _address : ref _page) = _tested;
+                _tested = null;
+                return null;
+            default: return "another site's entry";
+        }
     }
 
     private void Forget()

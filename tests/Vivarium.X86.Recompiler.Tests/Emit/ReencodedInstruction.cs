@@ -6,14 +6,15 @@ namespace Vivarium.X86.Tests;
 internal static class ReencodedInstruction
 {
     /// <summary>Null if one of the host's instructions is the guest's with mapped registers, and values pass through temporaries where they must.</summary>
-    public static string? Difference(in Instruction guest, List<Instruction> part)
+    public static string? Difference(EmittedPart whole)
     {
+        var (guest, part) = (whole.Guest, whole.Host);
         string? reason = "it is not there";
         for (var i = 0; i < part.Count; i++)
         {
             if (part[i].Mnemonic == guest.Mnemonic && part[i].OpCount == guest.OpCount)
             {
-                reason = DifferenceOf(guest, part, i);
+                reason = DifferenceOf(whole, i);
                 if (reason is null)
                 {
                     return null;
@@ -24,8 +25,9 @@ internal static class ReencodedInstruction
         return reason;
     }
 
-    private static string? DifferenceOf(in Instruction guest, List<Instruction> part, int at)
+    private static string? DifferenceOf(EmittedPart whole, int at)
     {
+        var (guest, part) = (whole.Guest, whole.Host);
         var host = part[at];
         if (host.HasLockPrefix != guest.HasLockPrefix)
         {
@@ -39,7 +41,7 @@ internal static class ReencodedInstruction
 
         for (var k = 0; k < guest.OpCount; k++)
         {
-            if (OperandDifference(guest, part, at, k) is { } difference)
+            if (OperandDifference(whole, at, k) is { } difference)
             {
                 return $"operand {k}: {difference}";
             }
@@ -48,15 +50,15 @@ internal static class ReencodedInstruction
         return null;
     }
 
-    private static string? OperandDifference(in Instruction guest, List<Instruction> part, int at, int k)
+    private static string? OperandDifference(EmittedPart whole, int at, int k)
     {
-        var host = part[at];
+        var (guest, host) = (whole.Guest, whole.Host[at]);
         switch (guest.GetOpKind(k))
         {
             case OpKind.Memory:
                 return host.GetOpKind(k) == OpKind.Memory && host is { MemoryBase: Register.RSI, MemoryIndex: Register.None or Register.RDI } ? null : "not the translated address";
             case OpKind.Register:
-                return RegisterDifference(guest.GetOpRegister(k), part, at, k);
+                return RegisterDifference(guest.GetOpRegister(k), whole, at, k);
             default:
                 return Immediate(guest, k) == Immediate(host, k) ? null : $"{Immediate(host, k):X}, not {Immediate(guest, k):X}";
         }
@@ -69,8 +71,9 @@ internal static class ReencodedInstruction
         return size >= 8 ? instruction.GetImmediate(k) : instruction.GetImmediate(k) & ((1UL << (8 * size)) - 1);
     }
 
-    private static string? RegisterDifference(Register guest, List<Instruction> part, int at, int k)
+    private static string? RegisterDifference(Register guest, EmittedPart whole, int at, int k)
     {
+        var part = whole.Host;
         var host = part[at];
         if (!guest.IsGPR() || guest is >= Register.AH and <= Register.BH)
         {
@@ -78,10 +81,10 @@ internal static class ReencodedInstruction
         }
 
         var number = guest.GetFullRegister() - Register.RAX;
-        var home = HostRegister.Of(number);
+        var home = whole.Block.HomeOf(guest.GetFullRegister());
         if (host.GetOpKind(k) == OpKind.Memory)
         {
-            return home == HostRegister.None && host.MemoryBase == Register.R15 && (int)host.MemoryDisplacement64 == number * 8 ? null : "not the register's slot";
+            return home == Register.None && host.MemoryBase == Register.R15 && (int)host.MemoryDisplacement64 == number * 8 ? null : "not the register's slot";
         }
 
         var used = host.GetOpRegister(k);
@@ -90,7 +93,7 @@ internal static class ReencodedInstruction
             return $"{used} is of another size";
         }
 
-        if (home != HostRegister.None && used.GetFullRegister() == Register.RAX + home)
+        if (home != Register.None && used.GetFullRegister() == home)
         {
             return null;
         }
@@ -105,22 +108,21 @@ internal static class ReencodedInstruction
         var reads = access is not (OpAccess.Write or OpAccess.None) || (access == OpAccess.Write && guest.GetSize() < 4);
         var writes = access is not (OpAccess.Read or OpAccess.CondRead or OpAccess.None);
         var temporary = used.GetFullRegister();
-        return reads && !part.Take(at).Any(each => IsMove(each, 0, temporary, 1, number)) ? $"{guest} is not fetched into {temporary}"
-            : writes && !part.Skip(at + 1).Any(each => IsMove(each, 1, temporary, 0, number)) ? $"{guest} is not put back from {temporary}"
+        return reads && !part.Take(at).Any(each => IsMove(each, 0, temporary, 1, number, home)) ? $"{guest} is not fetched into {temporary}"
+            : writes && !part.Skip(at + 1).Any(each => IsMove(each, 1, temporary, 0, number, home)) ? $"{guest} is not put back from {temporary}"
             : null;
     }
 
     /// <summary>Whether it is a MOV of 8 bytes between a temporary and where a guest register lives.</summary>
-    private static bool IsMove(in Instruction instruction, int temporaryOperand, Register temporary, int homeOperand, int number)
+    private static bool IsMove(in Instruction instruction, int temporaryOperand, Register temporary, int homeOperand, int number, Register home)
     {
         if (instruction.Mnemonic != Mnemonic.Mov || instruction.GetOpKind(temporaryOperand) != OpKind.Register || instruction.GetOpRegister(temporaryOperand) != temporary)
         {
             return false;
         }
 
-        var home = HostRegister.Of(number);
-        return home == HostRegister.None
+        return home == Register.None
             ? instruction.GetOpKind(homeOperand) == OpKind.Memory && instruction.MemoryBase == Register.R15 && (int)instruction.MemoryDisplacement64 == number * 8
-            : instruction.GetOpKind(homeOperand) == OpKind.Register && instruction.GetOpRegister(homeOperand) == Register.RAX + home;
+            : instruction.GetOpKind(homeOperand) == OpKind.Register && instruction.GetOpRegister(homeOperand) == home;
     }
 }

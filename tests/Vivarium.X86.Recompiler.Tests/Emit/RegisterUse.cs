@@ -2,7 +2,7 @@ using Iced.Intel;
 
 namespace Vivarium.X86.Tests;
 
-/// <summary>Which general registers an instruction writes, and where the guest's live.</summary>
+/// <summary>Which general registers an instruction writes.</summary>
 internal static class RegisterUse
 {
     private static readonly ThreadLocal<InstructionInfoFactory> s_factory = new(() => new InstructionInfoFactory());
@@ -40,12 +40,5 @@ internal static class RegisterUse
         }
 
         return false;
-    }
-
-    /// <summary>The host register where a guest register lives, or None.</summary>
-    public static Register HomeOf(Register guest)
-    {
-        var home = HostRegister.Of(guest - Register.RAX);
-        return home == HostRegister.None ? Register.None : Register.RAX + home;
     }
 }

@@ -21,7 +21,7 @@ internal static class StateFieldRules
         var offset = (int)host.MemoryDisplacement64;
         var isAllowed = host.MemoryIndex switch
         {
-            Register.None when SystemFormRules.Allows(part, host, offset) => true,
+            Register.None when SystemFormRules.Allows(part, host, offset) || SwapRules.IsMove(part, host) || SiteRules.Allows(part, host, offset) => true,
             Register.None => offset is >= 0 and < Registers ? IsRegister(part, host, offset) : offset < 0 ? IsEngineField(part, host, offset) : IsStateField(part, host, offset),
             Register.RDI => part.HasAccess && host.MemoryIndexScale == 1 && IsTlbEntry(host, offset - part.TlbTable),
             Register.RSI => part.IsWayOut && host.MemoryIndexScale == 1 && IsJumpCacheEntry(host, offset - JumpCacheEntry.TableOffset),
@@ -34,7 +34,7 @@ internal static class StateFieldRules
     private static bool IsRegister(EmittedPart part, in Instruction host, int offset)
     {
         var register = Register.RAX + (offset / sizeof(ulong));
-        return offset % sizeof(ulong) == 0 && part.Kind is not (null or LoweringKind.Interpret) && RegisterUse.HomeOf(register) == Register.None
+        return offset % sizeof(ulong) == 0 && part.Kind is not (null or LoweringKind.Interpret) && part.Block.HomeOf(register) == Register.None
             && RegisterUse.IsUsed(part.Guest, register) && host.Mnemonic is not (Mnemonic.Jmp or Mnemonic.Call);
     }
 

@@ -21,7 +21,7 @@ internal static class StringFormRules
         var before = part.Host.Take(at).ToList();
         var isUpwards = Enumerable.Range(0, before.Count - 1).Any(i =>
             before[i] is { Mnemonic: Mnemonic.Test, MemoryBase: Register.R15 } test && test.GetImmediate(1) == Rflags.Df && IsJump(before[i + 1], ConditionCode.ne));
-        var lookups = before.Count(each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryIndex: Register.RDI });
+        var lookups = before.Count(each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryBase: Register.R15 });
         var fits = Enumerable.Range(0, before.Count - 1).Count(i => IsCompared(before[i], Register.EDI, PageBytes) && IsJump(before[i + 1], ConditionCode.a));
         var elements = PageBytes / part.Guest.MemorySize.GetSize();
         var isShort = Enumerable.Range(0, before.Count - 1).Any(i => IsCompared(before[i], Register.RCX, elements) && IsJump(before[i + 1], ConditionCode.a));

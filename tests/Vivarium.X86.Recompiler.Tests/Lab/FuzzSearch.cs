@@ -39,7 +39,7 @@ internal sealed class FuzzSearch(int first, int step, int most, int mostFailures
         return thread;
     }
 
-    private ICaseComparison Open() => forHost ? new HostComparison(TestEngine.Create) : new LabComparison(TestEngine.Create);
+    private ICaseComparison Open() => forHost ? new HostComparison(TestEngine.Create) : new LabComparison();
 
     private void Search(TimeSpan time)
     {

@@ -4,11 +4,17 @@ using System.Runtime.InteropServices;
 
 namespace Vivarium.X86.Tests;
 
-/// <summary>Runs a program on the interpreter and on another engine, and says what differs.</summary>
-internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : ICaseComparison
+/// <summary>Runs a program on the interpreter and on the recompiler, as hot code and as code that becomes hot, and says what differs.</summary>
+internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<ExecutionEngineProvider?> cold) : ICaseComparison
 {
     private readonly LabMachine _expected = new(static () => null);
-    private readonly LabMachine _actual = new(engine);
+    private readonly LabMachine _hot = new(hot);
+    private readonly LabMachine _cold = new(cold);
+
+    public LabComparison()
+        : this(TestEngine.Create, TestEngine.CreateCold)
+    {
+    }
 
     /// <summary>Cases that could be compared.</summary>
     public long Compared { get; private set; }
@@ -40,22 +46,26 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : ICa
 
         // From scratch, again with the translations at hand, and in slices that end anywhere.
         Compared++;
-        return DifferenceOf(program, state, undefined, LabMachine.Budget)
-            ?? Again(DifferenceOf(program, state, undefined, LabMachine.Budget), "the second time")
-            ?? Again(DifferenceOf(program, state, undefined, Slice(program)), $"in slices of {Slice(program)}");
+        return DifferenceOf(_hot, program, state, undefined, LabMachine.Budget)
+            ?? Again(DifferenceOf(_hot, program, state, undefined, LabMachine.Budget), "the second time")
+            ?? Again(DifferenceOf(_hot, program, state, undefined, Slice(program)), $"in slices of {Slice(program)}")
+            ?? Again(DifferenceOf(_cold, program, state, undefined, LabMachine.Budget), "cold")
+            ?? Again(DifferenceOf(_cold, program, state, undefined, Slice(program)), $"becoming hot in slices of {Slice(program)}")
+            ?? Again(DifferenceOf(_cold, program, state, undefined, LabMachine.Budget), "with some of it hot");
     }
 
     public void Dispose()
     {
         _expected.Dispose();
-        _actual.Dispose();
+        _hot.Dispose();
+        _cold.Dispose();
     }
 
-    private string? DifferenceOf(LabProgram program, LabState state, ulong undefined, long slice)
+    private string? DifferenceOf(LabMachine machine, LabProgram program, LabState state, ulong undefined, long slice)
     {
-        _actual.Run(program, state, slice);
-        TryMaskFrame(_actual, program, out var alsoUndefined);
-        return Compare(program, undefined | alsoUndefined);
+        machine.Run(program, state, slice);
+        TryMaskFrame(machine, program, out var alsoUndefined);
+        return Compare(machine, program, undefined | alsoUndefined);
     }
 
     private static string? Again(string? difference, string how) => difference is null ? null : $"{how}, {difference}";
@@ -109,14 +119,14 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : ICa
         return faulted - LabLayout.Code >= LabLayout.CodePages << 12 || program.Contains(faulted);
     }
 
-    private unsafe string? Compare(LabProgram program, ulong undefined)
+    private unsafe string? Compare(LabMachine machine, LabProgram program, ulong undefined)
     {
         var (expected, actual) = (default(CpuState), default(CpuState));
         _expected.Normalise(ref expected, undefined);
-        _actual.Normalise(ref actual, undefined);
-        if (_expected.Exit != _actual.Exit)
+        machine.Normalise(ref actual, undefined);
+        if (_expected.Exit != machine.Exit)
         {
-            return $"Run returned {_actual.Exit}, not {_expected.Exit}; RIP {actual.Rip:X}, not {expected.Rip:X}";
+            return $"Run returned {machine.Exit}, not {_expected.Exit}; RIP {actual.Rip:X}, not {expected.Rip:X}";
         }
 
         if (!Bytes(ref expected).SequenceEqual(Bytes(ref actual)))
@@ -124,26 +134,26 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> engine) : ICa
             return string.Join("; ", Fields(Bytes(ref expected), Bytes(ref actual)));
         }
 
-        if (!_expected.Frames.SequenceEqual(_actual.Frames))
+        if (!_expected.Frames.SequenceEqual(machine.Frames))
         {
-            var at = _expected.Frames.CommonPrefixLength(_actual.Frames);
-            return $"memory differs at {Place(at, program.Mode)}: {_actual.Frames[at]:X2}, not {_expected.Frames[at]:X2}";
+            var at = _expected.Frames.CommonPrefixLength(machine.Frames);
+            return $"memory differs at {Place(at, program.Mode)}: {machine.Frames[at]:X2}, not {_expected.Frames[at]:X2}";
         }
 
-        if (!_expected.KernelStacks.SequenceEqual(_actual.KernelStacks))
+        if (!_expected.KernelStacks.SequenceEqual(machine.KernelStacks))
         {
-            var at = _expected.KernelStacks.CommonPrefixLength(_actual.KernelStacks) & ~7;
-            return $"the kernel's stack differs at {at:X}: {BitConverter.ToUInt64(_actual.KernelStacks[at..]):X}, not {BitConverter.ToUInt64(_expected.KernelStacks[at..]):X}";
+            var at = _expected.KernelStacks.CommonPrefixLength(machine.KernelStacks) & ~7;
+            return $"the kernel's stack differs at {at:X}: {BitConverter.ToUInt64(machine.KernelStacks[at..]):X}, not {BitConverter.ToUInt64(_expected.KernelStacks[at..]):X}";
         }
 
-        var entry = _expected.Entries(program.Mode).CommonPrefixLength(_actual.Entries(program.Mode));
+        var entry = _expected.Entries(program.Mode).CommonPrefixLength(machine.Entries(program.Mode));
         if (entry < _expected.Entries(program.Mode).Length)
         {
-            return $"the page-table entry at {_expected.Tables(program.Mode).AddressOf(entry):X} is {_actual.Entries(program.Mode)[entry]:X}, not {_expected.Entries(program.Mode)[entry]:X}";
+            return $"the page-table entry at {_expected.Tables(program.Mode).AddressOf(entry):X} is {machine.Entries(program.Mode)[entry]:X}, not {_expected.Entries(program.Mode)[entry]:X}";
         }
 
-        return _expected.MmioLog.SequenceEqual(_actual.MmioLog) ? null
-            : $"device accesses are {string.Join(' ', _actual.MmioLog)}, not {string.Join(' ', _expected.MmioLog)}";
+        return _expected.MmioLog.SequenceEqual(machine.MmioLog) ? null
+            : $"device accesses are {string.Join(' ', machine.MmioLog)}, not {string.Join(' ', _expected.MmioLog)}";
     }
 
     private static unsafe Span<byte> Bytes(ref CpuState state) => MemoryMarshal.AsBytes(new Span<CpuState>(ref state));

@@ -5,7 +5,7 @@ internal static class LabRegression
 {
     public static void Check(LabMode mode, int offset, string code, string state)
     {
-        using var comparison = new LabComparison(TestEngine.Create);
+        using var comparison = new LabComparison();
         var difference = comparison.Difference(new LabProgram(mode, offset, Convert.FromHexString(code)), LabState.Parse(state));
         Assert.True(difference is null, difference);
         Assert.Equal(1, comparison.Compared);

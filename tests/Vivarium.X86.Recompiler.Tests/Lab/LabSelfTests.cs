@@ -60,7 +60,7 @@ public sealed class LabSelfTests
     [Fact]
     public void AWrongEngineIsFoundAndItsCaseMadeSmall()
     {
-        using var comparison = new LabComparison(static () => new WrongProvider());
+        using var comparison = new LabComparison(static () => new WrongProvider(), TestEngine.CreateCold);
         var made = Enumerable.Range(1, Cases).Select(seed => CaseGenerator.Create(seed)).First(candidate => Fails(candidate));
         var smallest = CaseShrinker.Minimise(made, Fails);
         Assert.True(smallest.Steps.Count <= 2, smallest.ToString());

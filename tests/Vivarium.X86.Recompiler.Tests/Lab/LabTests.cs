@@ -7,7 +7,7 @@ namespace Vivarium.X86.Tests;
 /// <summary>Random programs on the interpreter and on the recompiler: whatever the guest can see must be the same.</summary>
 public sealed class LabTests : IDisposable
 {
-    private readonly LabComparison _comparison = new(TestEngine.Create);
+    private readonly LabComparison _comparison = new();
 
     [Property(MaxTest = 4000, Arbitrary = [typeof(Arbitraries)], QuietOnSuccess = true)]
     public void EnginesAgree(CaseBox box)

@@ -30,7 +30,7 @@ public sealed class RandomBytesTests
     private static void Compare(LabMode mode)
     {
         var firstSeed = Random.Shared.Next(int.MaxValue - MostTries);
-        using var comparison = new LabComparison(TestEngine.Create);
+        using var comparison = new LabComparison();
         for (var seed = firstSeed; comparison.Compared < Cases && seed < firstSeed + MostTries; seed++)
         {
             var random = new Random(seed);

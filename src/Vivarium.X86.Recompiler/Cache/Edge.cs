@@ -1,0 +1,14 @@
+namespace Vivarium.X86;
+
+/// <summary>A direct way from a block to another of its page.</summary>
+internal struct Edge
+{
+    /// <summary>An edge that leads to the way out still.</summary>
+    public const int Unlinked = -2;
+
+    /// <summary>Offset in the cache of the jump's displacement.</summary>
+    public int Displacement;
+
+    /// <summary>The next edge that leads to the same block, <see cref="CodeCache.NoEdge"/>, or <see cref="Unlinked"/>.</summary>
+    public int Next;
+}
