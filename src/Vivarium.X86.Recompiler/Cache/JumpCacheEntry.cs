@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Vivarium.X86;
 
-/// <summary>Where an instruction pointer led last time. The table lies in the engine's part of <see cref="VcpuMemory"/>.</summary>
+/// <summary>
+/// Where an instruction pointer led last time. The table lies in the engine's part of <see cref="VcpuMemory"/>. An entry is at its place or, if
+/// another came there later, beside it.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct JumpCacheEntry
 {
@@ -28,6 +31,38 @@ internal struct JumpCacheEntry
     /// <summary>From the state to the table.</summary>
     public static int TableOffset => VcpuMemory.EngineTablesOffset;
 
-    /// <summary>The entry for an instruction pointer.</summary>
-    public static int IndexOf(ulong rip) => (int)((uint)rip ^ ((uint)rip >> HashShift)) & (Count - 1);
+    /// <summary>The entry of an instruction pointer in a context, or null.</summary>
+    public static unsafe JumpCacheEntry* Find(JumpCacheEntry* table, ulong rip, ulong context)
+    {
+        var entry = table + IndexOf(rip);
+        if (entry->Is(rip, context))
+        {
+            return entry;
+        }
+
+        entry = table + (IndexOf(rip) ^ 1);
+        return entry->Is(rip, context) ? entry : null;
+    }
+
+    /// <summary>Takes an entry in. What was at its place goes beside it.</summary>
+    public static unsafe void Put(JumpCacheEntry* table, in JumpCacheEntry entry)
+    {
+        var place = table + IndexOf(entry.Rip);
+        var beside = table + (IndexOf(entry.Rip) ^ 1);
+        if (place->Context != 0 && !place->Is(entry.Rip, entry.Context))
+        {
+            *beside = *place;
+        }
+        else if (beside->Is(entry.Rip, entry.Context))
+        {
+            *beside = default;
+        }
+
+        *place = entry;
+    }
+
+    private readonly bool Is(ulong rip, ulong context) => Rip == rip && Context == context;
+
+    /// <summary>The place for an instruction pointer.</summary>
+    private static int IndexOf(ulong rip) => (int)((uint)rip ^ ((uint)rip >> HashShift)) & (Count - 1);
 }

@@ -213,7 +213,7 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>
-    /// Goes on at the guest address in <see cref="Data"/> if the jump cache knows it. If not, the branch has changed nothing yet: the
+    /// Goes on at the guest address in <see cref="Data"/> if the jump cache knows it, at its place or beside. If not, the branch has changed nothing yet: the
     /// interpreter executes it, or, for a direct one, RIP is set and C# looks up what follows.
     /// </summary>
     private void EmitJumpCache(int i, in FlagRecovery flags, int count, in Transfer transfer)
@@ -229,6 +229,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Load(8, Data, HostOperand.State(EngineFields.ContextOffset));
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.ContextOffset));
         var stale = _a.JumpIf(5);
+        var found = _a.Position;
         Complete(transfer);
         _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
         var exit = _a.JumpIf(14);
@@ -245,16 +246,18 @@ internal sealed unsafe partial class BlockTranslator
             _a.JumpIndirect(new HostOperand(State, Address, 0, table + JumpCacheEntry.CodeOffset));
         }
 
+        // Where the context differs RIP was right.
+        _a.Bind(stale);
+        _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
+        _a.Bind(other);
+        _a.Call(_cache.Thunks.FindBeside);
+        X64Assembler.PatchRelative(_a.JumpIf(4), found);
         if (i >= 0)
         {
-            AddSlowPath(i, flags, other, stale);
+            AddSlowPath(i, flags, _a.Jump(), null);
         }
         else
         {
-            // The context differs: RIP was right.
-            _a.Bind(stale);
-            _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
-            _a.Bind(other);
             _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
             EmitExitAt(Data);
         }

@@ -60,7 +60,7 @@ internal sealed unsafe partial class RecompilerEngine
             {
                 _cache.Sites.GiveUp(record.Site);
                 GiveUpOthers(block, now);
-                Replace(block, isHot: true)?.RunsPerUnit = block.RunsPerUnit;
+                Replace(block, isHot: true);
             }
         }
     }
@@ -99,6 +99,7 @@ internal sealed unsafe partial class RecompilerEngine
         var successor = Translate(block.Key, isHot);
         if (successor is not null)
         {
+            successor.RunsPerUnit = block.RunsPerUnit;
             _core.BeginExclusive();
             _cache.Redirect(block, successor);
             _core.EndExclusive();

@@ -283,10 +283,9 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     /// <summary>Host address of the code at RIP, translated if need be; 0 if a fault was recorded or it must be interpreted.</summary>
     private nint FindCode(ulong rip, int edge)
     {
-        var entry = _jumps + JumpCacheEntry.IndexOf(rip);
-        if (edge < 0 && !_isSampled && entry->Rip == rip && entry->Context == _fields->Context)
+        if (edge < 0 && !_isSampled && JumpCacheEntry.Find(_jumps, rip, _fields->Context) is var known && known != null)
         {
-            return entry->Code;
+            return known->Code;
         }
 
         if (!_finder.TryLocate(rip, out var gpa))
@@ -336,7 +335,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
                 SetContext();
             }
 
-            _jumps[JumpCacheEntry.IndexOf(rip)] = new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL };
+            JumpCacheEntry.Put(_jumps, new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL });
             return block.Code;
         }
     }

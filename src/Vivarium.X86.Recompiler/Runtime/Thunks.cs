@@ -28,6 +28,7 @@ internal sealed unsafe partial class Thunks
         Exit = WriteExit(epilogue);
         var firstFrame = WriteFirstFrameReturn();
         Interpret = WriteInterpret(epilogue);
+        FindBeside = WriteFindBeside();
         Enter = WriteEnter(firstFrame);
         assembler.Align(64);
     }
@@ -43,6 +44,12 @@ internal sealed unsafe partial class Thunks
 
     /// <summary>Called with the index of an <see cref="OpRecord"/> in EDI: the interpreter executes it; temporaries and host flags are lost.</summary>
     public byte* Interpret { get; }
+
+    /// <summary>
+    /// Called with a guest address in RDI and the offset of a jump cache entry in RSI, which becomes that of the one beside it. Whether that is the
+    /// address's in this context is in the zero flag; RDI stays unless it is.
+    /// </summary>
+    public byte* FindBeside { get; }
 
     /// <summary>Called: takes the guest's vector registers and MXCSR into the host's.</summary>
     public byte* LoadVectors { get; }
@@ -141,6 +148,21 @@ internal sealed unsafe partial class Thunks
         SaveLiveX87();
         _a.Move(4, Rax, Rsi);
         _a.Jump(epilogue);
+        return start;
+    }
+
+    private byte* WriteFindBeside()
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        _a.Alu(4, 6, Address, 1 << JumpCacheEntry.SizeShift);
+        _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.RipOffset));
+        var absent = _a.JumpIf(5);
+        _a.Load(8, Data, HostOperand.State(EngineFields.ContextOffset));
+        _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.ContextOffset));
+        _a.Load(8, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.RipOffset));
+        _a.Bind(absent);
+        _a.Return();
         return start;
     }
 

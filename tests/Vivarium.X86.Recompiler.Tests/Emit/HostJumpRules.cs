@@ -80,6 +80,11 @@ internal static unsafe class HostJumpRules
                 : isInterpreted && part.Host.Take(i).Any(each => each.NearBranchTarget == (ulong)thunks.Interpret);
         }
 
+        if (target == (ulong)thunks.FindBeside)
+        {
+            return part.IsWayOut && part.Host[i + 1] is { ConditionCode: ConditionCode.e };
+        }
+
         return target == (ulong)thunks.Interpret
             ? isInterpreted && part.Host[i - 1] is { Code: Code.Mov_r32_imm32, Op0Register: Register.EDI }
             : part.Kind == LoweringKind.Call && part.Block.PlaceAt(target) is { Part: CodePart.Edge } && part.Block.IsStart(target);
