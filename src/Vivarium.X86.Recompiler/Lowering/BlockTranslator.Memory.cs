@@ -6,17 +6,13 @@ namespace Vivarium.X86;
 /// <content>Memory operands: the linear address, the TLB lookup, and the way out to the interpreter.</content>
 internal sealed unsafe partial class BlockTranslator
 {
-    private const int ReadTagOffset = 0;
-    private const int WriteTagOffset = 8;
-    private const int PageOffset = 16;
-
     /// <summary>What is shifted out of an address above the offset of its TLB entry: 12 bits of page offset less 5 of entry size.</summary>
     private const int SlotShift = 7;
 
     /// <summary>Lookups that are made again under the block's own assignment of registers: the record, and where the lookup begins.</summary>
     private readonly List<(int Record, nint Start)> _retries = [];
 
-    private const int SlotMask = (Tlb.EntryCount - 1) << 5;
+    private const int SlotMask = (Tlb.EntryCount - 1) << TlbEntry.SizeShift;
 
     /// <summary>
     /// Emits what an access of instruction <paramref name="i"/> at the address of <paramref name="op"/> needs, and returns its host operand, whose
@@ -186,8 +182,7 @@ internal sealed unsafe partial class BlockTranslator
             return LookupAtSite(site, i, flags, sizeBytes, writes, isAligned, keepsData);
         }
 
-        var table = TlbTable;
-        EmitTlbTest(table, sizeBytes, writes);
+        var again = EmitTlbTest(AccessMode, sizeBytes, writes);
         var miss = _a.JumpIf(7);
         byte* misaligned = null;
         if (isAligned)
@@ -195,8 +190,9 @@ internal sealed unsafe partial class BlockTranslator
             misaligned = EmitAlignmentTest(sizeBytes);
         }
 
-        var page = new HostOperand(State, Data, 0, table + PageOffset);
-        AddSlowPath(i, flags, miss, misaligned);
+        var page = new HostOperand(State, Data, 0, TlbEntry.TableOf(AccessMode) + TlbEntry.PageOffset);
+        AddSlowPath(i, flags, misaligned, null);
+        NoteMiss(_slowPaths.Count - 1, new TlbMiss(miss, again, AccessMode, writes));
         if (keepsData)
         {
             _a.Load(8, Data, page);
@@ -207,11 +203,14 @@ internal sealed unsafe partial class BlockTranslator
         return new HostOperand(Address, 0);
     }
 
-    /// <summary>From the state to the entries of the mode that the block is in here.</summary>
-    private int TlbTable => VcpuMemory.TlbOffset + ((int)(_mode & TranslationMode.MmuMask) >> (int)TranslationMode.MmuShift) * Tlb.EntryCount * sizeof(TlbEntry);
+    /// <summary>The mode of accesses that the block is in here.</summary>
+    private int AccessMode => (int)(_mode & TranslationMode.MmuMask) >> (int)TranslationMode.MmuShift;
 
-    /// <summary>What comes before the jump to the slow path: from the linear address to the offset in the page.</summary>
-    private void EmitTlbTest(int table, int sizeBytes, bool writes)
+    /// <summary>The slow path of a lookup begins with the slot beside.</summary>
+    private void NoteMiss(int path, TlbMiss miss) => _slowPaths[path] = _slowPaths[path] with { Miss = miss };
+
+    /// <summary>What comes before the jump to the slow path: from the linear address to the offset in the page. Returns where that is compared.</summary>
+    private byte* EmitTlbTest(int mode, int sizeBytes, bool writes)
     {
         if (CodeHost.HasBmi2)
         {
@@ -224,8 +223,10 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         _a.Alu(4, 4, Data, SlotMask);
-        _a.AluLoad(8, 6, Address, new HostOperand(State, Data, 0, table + (writes ? WriteTagOffset : ReadTagOffset)));
+        _a.AluLoad(8, 6, Address, new HostOperand(State, Data, 0, TlbEntry.TableOf(mode) + (writes ? TlbEntry.WriteTagOffset : TlbEntry.ReadTagOffset)));
+        var compared = _a.Position;
         _a.Alu(8, 7, Address, 4096 - sizeBytes);
+        return compared;
     }
 
     /// <summary>
@@ -295,9 +296,15 @@ internal sealed unsafe partial class BlockTranslator
         foreach (var path in _slowPaths)
         {
             Parts?.Add(CodePart.SlowPath, _cache.Record(path.Record)->IndexInBlock, _a.Position);
+            if (path.Miss.Jump != null)
+            {
+                _a.Bind(path.Miss.Jump);
+                _a.Call(_cache.Thunks.FindPage(path.Miss.Mode, path.Miss.Writes));
+                X64Assembler.PatchRelative(_a.JumpIf(2), path.Miss.Compared);
+            }
+
             BindIfAny(path.First);
             BindIfAny(path.Second);
-            BindIfAny(path.Third);
 
             if (path.IsSwapped)
             {

@@ -33,7 +33,7 @@ internal sealed unsafe partial class BlockTranslator
             Resume = _a.Position,
             Site = site,
             Instruction = i,
-            Table = TlbTable,
+            Mode = AccessMode,
             Path = _slowPaths.Count,
             SizeBytes = sizeBytes,
             Writes = writes,
@@ -71,7 +71,8 @@ internal sealed unsafe partial class BlockTranslator
         Parts?.Add(CodePart.SiteMiss, miss.Instruction, _a.Position);
         _a.Bind(miss.Jump);
         _a.AluLoad(8, 6, Address, SiteField(miss.Site, SiteEntry.TagOffset));
-        EmitTlbTest(miss.Table, miss.SizeBytes, miss.Writes);
+        var compared = EmitTlbTest(miss.Mode, miss.SizeBytes, miss.Writes);
+        var table = TlbEntry.TableOf(miss.Mode);
         var absent = _a.JumpIf(7);
         _a.Add8(SiteField(miss.Site, SiteEntry.MissesOffset), 1);
         var often = _a.JumpIf(2);
@@ -83,12 +84,13 @@ internal sealed unsafe partial class BlockTranslator
         _a.Alu(4, 0, SiteListField(SiteTlb.FilledCountOffset), 1);
         _a.Pop(Data);
         _a.Bind(isListed);
-        _a.PushMemory(new HostOperand(State, Data, 0, miss.Table + (miss.Writes ? WriteTagOffset : ReadTagOffset)));
+        _a.PushMemory(new HostOperand(State, Data, 0, table + (miss.Writes ? TlbEntry.WriteTagOffset : TlbEntry.ReadTagOffset)));
         _a.PopMemory(SiteField(miss.Site, SiteEntry.TagOffset));
-        _a.PushMemory(new HostOperand(State, Data, 0, miss.Table + PageOffset));
+        _a.PushMemory(new HostOperand(State, Data, 0, table + TlbEntry.PageOffset));
         _a.PopMemory(SiteField(miss.Site, SiteEntry.PageOffset));
         _a.StoreImmediate(8, SiteField(miss.Site, SiteEntry.LimitOffset), 4097 - miss.SizeBytes);
         _a.Jump(miss.Resume);
-        _slowPaths[miss.Path] = _slowPaths[miss.Path] with { Second = absent, Third = often };
+        _slowPaths[miss.Path] = _slowPaths[miss.Path] with { Second = often };
+        NoteMiss(miss.Path, new TlbMiss(absent, compared, miss.Mode, miss.Writes));
     }
 }

@@ -14,8 +14,8 @@ internal unsafe struct SiteMiss
 
     public int Instruction;
 
-    /// <summary>From the state to the TLB's entries for the mode that the block is in there.</summary>
-    public int Table;
+    /// <summary>The mode of accesses that the block is in there.</summary>
+    public int Mode;
 
     /// <summary>Number of the slow path for what the TLB has not.</summary>
     public int Path;

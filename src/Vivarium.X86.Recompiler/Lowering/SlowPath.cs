@@ -3,10 +3,12 @@ namespace Vivarium.X86;
 /// <summary>Out-of-line code that hands an instruction to the interpreter and comes back behind it.</summary>
 internal unsafe struct SlowPath
 {
-    /// <summary>Displacements of the jumps that lead here, or null.</summary>
+    /// <summary>The lookup that leads here.</summary>
+    public TlbMiss Miss;
+
+    /// <summary>Displacements of other jumps that lead here, or null.</summary>
     public byte* First;
     public byte* Second;
-    public byte* Third;
     public int Record;
 
     /// <summary>The last instruction that the interpreter executes.</summary>

@@ -15,6 +15,8 @@ internal sealed unsafe partial class Thunks
 
     private static readonly int s_mxcsr = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Mxcsr));
     private readonly X64Assembler _a;
+    private readonly nint[] _findPageToRead = new nint[Tlb.ModeCount];
+    private readonly nint[] _findPageToWrite = new nint[Tlb.ModeCount];
 
     /// <summary>Writes the thunks where the assembler stands.</summary>
     public Thunks(X64Assembler assembler)
@@ -29,6 +31,12 @@ internal sealed unsafe partial class Thunks
         var firstFrame = WriteFirstFrameReturn();
         Interpret = WriteInterpret(epilogue);
         FindBeside = WriteFindBeside();
+        for (var mode = 0; mode < Tlb.ModeCount; mode++)
+        {
+            _findPageToRead[mode] = (nint)WriteFindPage(TlbEntry.TableOf(mode) + TlbEntry.ReadTagOffset);
+            _findPageToWrite[mode] = (nint)WriteFindPage(TlbEntry.TableOf(mode) + TlbEntry.WriteTagOffset);
+        }
+
         Enter = WriteEnter(firstFrame);
         assembler.Align(64);
     }
@@ -50,6 +58,12 @@ internal sealed unsafe partial class Thunks
     /// address's in this context is in the zero flag; RDI stays unless it is.
     /// </summary>
     public byte* FindBeside { get; }
+
+    /// <summary>
+    /// Called where a lookup missed: with the offset of its slot in EDI and, in RSI, what it compares, which become those of the slot beside. Below
+    /// if that has the page. If RSI was an offset in the page, which was there, it stays.
+    /// </summary>
+    public byte* FindPage(int mmuMode, bool writes) => (byte*)(writes ? _findPageToWrite : _findPageToRead)[mmuMode];
 
     /// <summary>Called: takes the guest's vector registers and MXCSR into the host's.</summary>
     public byte* LoadVectors { get; }
@@ -162,6 +176,24 @@ internal sealed unsafe partial class Thunks
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.ContextOffset));
         _a.Load(8, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.RipOffset));
         _a.Bind(absent);
+        _a.Return();
+        return start;
+    }
+
+    private byte* WriteFindPage(int tagOffset)
+    {
+        _a.Align(16);
+        var start = _a.Position;
+        var tag = new HostOperand(State, Data, 0, tagOffset);
+        _a.Alu(8, 7, Address, 4096);
+        var crosses = _a.JumpIf(2);
+        _a.AluLoad(8, 6, Address, tag);
+        _a.Alu(4, 6, Data, Tlb.Beside << TlbEntry.SizeShift);
+        _a.AluLoad(8, 6, Address, tag);
+        _a.Alu(8, 7, Address, 4096);
+        _a.Return();
+        _a.Bind(crosses);
+        _a.TestSelf(8, Rsp);
         _a.Return();
         return start;
     }

@@ -1,10 +1,17 @@
 namespace Vivarium.X86;
 
-/// <summary>Software TLB for data: direct-mapped, one set of entries per <see cref="MmuMode"/>, in native memory.</summary>
+/// <summary>
+/// Software TLB for data: one set of entries per <see cref="MmuMode"/>, in native memory. A page is in its own slot or, if another came there
+/// later, in the one beside it, half the table away; never in both.
+/// </summary>
 internal sealed unsafe class Tlb
 {
     public const int EntryCount = 4096;
-    private const int ModeCount = 4;
+
+    /// <summary>Between the number of a page's slot and of the one beside it, exclusive or.</summary>
+    public const int Beside = EntryCount / 2;
+
+    public const int ModeCount = 4;
 
     /// <summary>Bytes of all entries.</summary>
     public static int SizeBytes => EntryCount * ModeCount * sizeof(TlbEntry);
@@ -25,7 +32,7 @@ internal sealed unsafe class Tlb
 
     /// <summary>
     /// Takes zeroed room for <see cref="SizeBytes"/>, which must outlive it. Indices below are masked or come from FillSlot. A tag of zero is
-    /// invalid in every slot but that of page 0, so no other entry is touched before it is filled.
+    /// invalid in every slot but the two of page 0, so no other entry is touched before it is filled.
     /// </summary>
     public Tlb(TlbEntry* entries, SiteTlb sites)
     {
@@ -34,6 +41,7 @@ internal sealed unsafe class Tlb
         for (var mode = 0; mode < ModeCount; mode++)
         {
             Invalidate(mode * EntryCount);
+            Invalidate((mode * EntryCount) + Beside);
         }
     }
 
@@ -56,29 +64,51 @@ internal sealed unsafe class Tlb
             _largePages[hash >> 6] |= 1UL << hash;
         }
 
-        var index = (int)(linear >> 12) & (EntryCount - 1);
-        var slot = ((int)mode * EntryCount) + index;
+        var slot = ((int)mode * EntryCount) + ((int)(linear >> 12) & (EntryCount - 1));
         _modesUsed |= 1 << (int)mode;
         var entry = _entries + slot;
         var page = linear & ~0xFFFUL;
-        if (entry->ReadTag != page)
+        if (!entry->IsOf(page) && (entry->Page != 0 || _entries[slot ^ Beside].IsOf(page)))
         {
-            entry->ReadTag = InvalidTag(index);
+            Exchange(slot, slot ^ Beside);
         }
 
-        if (entry->WriteTag != page)
+        if (!entry->IsOf(page))
         {
-            entry->WriteTag = InvalidTag(index);
+            Invalidate(slot);
         }
 
         entry->Global = global ? 1UL : 0UL;
+        Remember(slot);
+        return entry;
+    }
+
+    /// <summary>What was in either of two slots is in the other: the pages of both belong in both.</summary>
+    private void Exchange(int slot, int beside)
+    {
+        (_entries[slot], _entries[beside]) = (_entries[beside], _entries[slot]);
+        Mend(slot);
+        Mend(beside);
+        Remember(beside);
+    }
+
+    /// <summary>An invalid tag is one of its slot.</summary>
+    private void Mend(int slot)
+    {
+        var (own, other) = (InvalidTag(slot), InvalidTag(slot ^ Beside));
+        var entry = _entries + slot;
+        entry->ReadTag = entry->Page == 0 || entry->ReadTag == other ? own : entry->ReadTag;
+        entry->WriteTag = entry->Page == 0 || entry->WriteTag == other ? own : entry->WriteTag;
+    }
+
+    private void Remember(int slot)
+    {
         if (_filledCount < MaxRemembered)
         {
             _filled[_filledCount] = slot;
         }
 
         _filledCount++;
-        return entry;
     }
 
     /// <summary>How often entries were dropped, by whatever asked for it.</summary>
@@ -132,6 +162,7 @@ internal sealed unsafe class Tlb
         for (var mode = 0; mode < ModeCount; mode++)
         {
             Invalidate((mode * EntryCount) + index);
+            Invalidate((mode * EntryCount) + (index ^ Beside));
         }
     }
 

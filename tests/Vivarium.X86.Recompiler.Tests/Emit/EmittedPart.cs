@@ -22,14 +22,17 @@ internal sealed record EmittedPart(EmittedBlock Block, CodePlace Place, Instruct
         or LoweringKind.Mmx or LoweringKind.ClearVectors or LoweringKind.Copy or LoweringKind.Divide
         or LoweringKind.String or LoweringKind.RepeatedString or LoweringKind.BitTestBeyond && Host[i].Mnemonic == Guest.Mnemonic;
 
-    /// <summary>From the state to the TLB of the part: that of CPL 0, with or without SMAP as the last STAC or CLAC before it has it.</summary>
-    public int TlbTable
+    /// <summary>From the state to the TLB of the part.</summary>
+    public int TlbTable => VcpuMemory.TlbOffset + (AccessMode * (Tlb.SizeBytes / 4));
+
+    /// <summary>The mode of the part's accesses: that of CPL 0, with or without SMAP as the last STAC or CLAC before it has it.</summary>
+    public int AccessMode
     {
         get
         {
-            var last = Enumerable.Range(0, Place.Part is CodePart.Instruction or CodePart.SiteMiss ? Place.Number : 0).Select(Block.Guest)
+            var last = Enumerable.Range(0, Place.Part is CodePart.Instruction or CodePart.SiteMiss or CodePart.SlowPath ? Place.Number : 0).Select(Block.Guest)
                 .LastOrDefault(each => each.Mnemonic is Mnemonic.Stac or Mnemonic.Clac);
-            return VcpuMemory.TlbOffset + ((int)(last.Mnemonic == Mnemonic.Stac ? MmuMode.SupervisorNoSmap : MmuMode.Supervisor) * (Tlb.SizeBytes / 4));
+            return (int)(last.Mnemonic == Mnemonic.Stac ? MmuMode.SupervisorNoSmap : MmuMode.Supervisor);
         }
     }
 

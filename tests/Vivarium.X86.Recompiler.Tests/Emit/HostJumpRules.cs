@@ -26,6 +26,17 @@ internal static unsafe class HostJumpRules
     public static string? BrokenSlowPath(EmittedPart part)
     {
         var (host, records) = (part.Host.FindAll(each => !SwapRules.IsMove(part, each)), part.Block.Cache);
+        if (host.Count > 1 && IsFindPage(part, host[0]))
+        {
+            // Below: the page was found beside, and the comparison is made again.
+            if (host[1].ConditionCode != ConditionCode.b || !IsComparison(part, host[1].NearBranchTarget))
+            {
+                return "it does not go back to the comparison";
+            }
+
+            host.RemoveRange(0, 2);
+        }
+
         if (host is [{ Mnemonic: Mnemonic.Jmp } again] && part.Block.Map.Swaps.Count != 0)
         {
             return part.Block.PlaceAt(again.NearBranchTarget).Number == part.Place.Number ? null : "another lookup is made again";
@@ -68,6 +79,37 @@ internal static unsafe class HostJumpRules
             : "to another stub";
     }
 
+    /// <summary>Whether a call asks for a page of the mode that its instruction is in, for what it is accessed for.</summary>
+    public static bool IsFindPage(EmittedPart part, in Instruction host)
+    {
+        var (thunks, target) = (part.Block.Cache.Thunks, host.NearBranchTarget);
+        return host.Mnemonic == Mnemonic.Call && (target == (ulong)thunks.FindPage(part.AccessMode, writes: false) || target == (ulong)thunks.FindPage(part.AccessMode, writes: true));
+    }
+
+    /// <summary>Whether the comparison of a lookup is at an address, of the instruction's own or at a site's miss, and leads to the slow path.</summary>
+    private static bool IsComparison(EmittedPart part, ulong address)
+    {
+        var i = part.Block.Host.FindIndex(each => each.IP == address);
+        if (i < 1 || part.Block.PlaceAt(address) is not { Part: CodePart.Instruction or CodePart.SiteMiss } place || place.Number != part.Place.Number)
+        {
+            return false;
+        }
+
+        var (tested, compared, jump) = (part.Block.Host[i - 1], part.Block.Host[i], part.Block.Host[i + 1]);
+        var tag = (int)tested.MemoryDisplacement64 - part.TlbTable;
+        return tested is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryIndex: Register.RDI } && compared is { Mnemonic: Mnemonic.Cmp, Op0Register: Register.RSI }
+            && jump.ConditionCode == ConditionCode.a && jump.NearBranchTarget == (ulong)part.Place.Start
+            && part.Host[0].NearBranchTarget == (ulong)part.Block.Cache.Thunks.FindPage(part.AccessMode, writes: tag == TlbEntry.WriteTagOffset);
+    }
+
+    /// <summary>A slow path is entered at its start, or behind the look for a page beside.</summary>
+    public static bool IsBeginning(EmittedPart part, in CodePlace path, ulong target)
+    {
+        var start = (ulong)path.Start;
+        var first = part.Block.Host.FindIndex(each => each.IP == start);
+        return start == target || (IsFindPage(part, part.Block.Host[first]) && part.Block.Host[first + 2].IP == target);
+    }
+
     private static bool IsCallee(EmittedPart part, int i)
     {
         var (thunks, target) = (part.Block.Cache.Thunks, part.Host[i].NearBranchTarget);
@@ -78,6 +120,11 @@ internal static unsafe class HostJumpRules
             return part.Place.Part == CodePart.Entry
                 ? part.Host[i - 1].IsJccShortOrNear && part.Host[i - 1].NearBranchTarget == part.Host[i].NextIP
                 : isInterpreted && part.Host.Take(i).Any(each => each.NearBranchTarget == (ulong)thunks.Interpret);
+        }
+
+        if (IsFindPage(part, part.Host[i]))
+        {
+            return part.Place.Part == CodePart.SlowPath && i == 0;
         }
 
         if (target == (ulong)thunks.FindBeside)
@@ -113,8 +160,9 @@ internal static unsafe class HostJumpRules
         return place == part.Place || place.Part switch
         {
             CodePart.Edge => part.IsWayOut || part.Kind == LoweringKind.ConditionalJump,
-            CodePart.SiteMiss => part.Kind is not (null or LoweringKind.Interpret) && place.Number == part.Place.Number && (ulong)place.Start == target,
-            CodePart.SlowPath => part.Kind is not (null or LoweringKind.Interpret) && place.Number == part.Place.Number && (ulong)place.Start == target,
+            CodePart.SiteMiss when part.Place.Part == CodePart.Instruction => part.Kind is not (null or LoweringKind.Interpret) && place.Number == part.Place.Number && (ulong)place.Start == target,
+            CodePart.SlowPath => (part.Kind is not (null or LoweringKind.Interpret) || part.Place.Part == CodePart.SiteMiss) && place.Number == part.Place.Number && IsBeginning(part, place, target),
+            CodePart.Instruction or CodePart.SiteMiss when part.Place.Part == CodePart.SlowPath && i == 1 => IsComparison(part, target),
             CodePart.Instruction or CodePart.End => (ulong)place.Start == target && (part.Place.Part == CodePart.SlowPath || target == part.Host[^1].NextIP),
             _ => false,
         };

@@ -85,7 +85,7 @@ internal static unsafe class SiteRules
             && (int)each.MemoryDisplacement64 - part.TlbTable == offset;
 
         bool IsSlow(in Instruction each) => part.Block.PlaceAt(each.NearBranchTarget) is { Part: CodePart.SlowPath } place && place.Number == part.Place.Number
-            && (ulong)place.Start == each.NearBranchTarget;
+            && HostJumpRules.IsBeginning(part, place, each.NearBranchTarget);
 
         bool IsResumed(in Instruction each)
         {

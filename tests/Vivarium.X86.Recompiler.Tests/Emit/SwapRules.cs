@@ -31,7 +31,7 @@ internal static class SwapRules
     public static string? Broken(EmittedPart part)
     {
         var swaps = part.Block.Map.Swaps;
-        var host = part.Host;
+        var host = part.Host.FindAll(each => each.Mnemonic != Mnemonic.Call || !HostJumpRules.IsFindPage(part, each));
         var call = host.FindIndex(each => each.Mnemonic == Mnemonic.Call && each.NearBranchTarget == (ulong)part.Block.Interpret);
         var comesIn = host.Skip(call + 1).ToList();
         var goesOut = call < 0 ? host : host.Take(call).ToList();
@@ -47,7 +47,7 @@ internal static class SwapRules
             }
 
             // Behind what gave them back, for a way out, they are where they belong.
-            var isOut = part.Place.Part == CodePart.SlowPath && host.Count == 2 && part.Block.Parts().Any(each => each.IsWayOut && each.Kind is not null && each.Place.Number == part.Place.Number);
+            var isOut = part.Place.Part == CodePart.SlowPath && host.Count <= 3 && part.Block.Parts().Any(each => each.IsWayOut && each.Kind is not null && each.Place.Number == part.Place.Number);
             if (call >= 0 && !isOut && (isBack < 0 || (swap.IsWritten && (isKept < 0 || isKept > isBack))))
             {
                 return "a register does not go back before a callback";
