@@ -6,7 +6,7 @@ namespace Vivarium.X86;
 /// </summary>
 internal sealed unsafe class Tlb
 {
-    public const int EntryCount = 4096;
+    public const int EntryCount = 16384;
 
     /// <summary>Between the number of a page's slot and of the one beside it, exclusive or.</summary>
     public const int Beside = EntryCount / 2;
@@ -16,12 +16,13 @@ internal sealed unsafe class Tlb
     /// <summary>Bytes of all entries.</summary>
     public static int SizeBytes => EntryCount * ModeCount * sizeof(TlbEntry);
 
-    /// <summary>Fills since the last flush that are remembered one by one; beyond it a flush sweeps everything.</summary>
-    private const int MaxRemembered = 1024;
+    /// <summary>Slots of pages that are not global that are remembered one by one; beyond it a flush sweeps everything.</summary>
+    private const int MaxRemembered = 4096;
 
     private readonly TlbEntry* _entries;
     private readonly int[] _filled = new int[MaxRemembered];
     private int _filledCount;
+    private bool _hasGlobalPages;
 
     /// <summary>Modes with entries, a bit each.</summary>
     private int _modesUsed;
@@ -79,6 +80,7 @@ internal sealed unsafe class Tlb
         }
 
         entry->Global = global ? 1UL : 0UL;
+        _hasGlobalPages |= global;
         Remember(slot);
         return entry;
     }
@@ -103,6 +105,11 @@ internal sealed unsafe class Tlb
 
     private void Remember(int slot)
     {
+        if (_entries[slot].Global != 0)
+        {
+            return;
+        }
+
         if (_filledCount < MaxRemembered)
         {
             _filled[_filledCount] = slot;
@@ -125,26 +132,22 @@ internal sealed unsafe class Tlb
             Array.Clear(_largePages);
         }
 
-        if (_filledCount > MaxRemembered)
+        if (_filledCount > MaxRemembered || (_hasGlobalPages && !keepGlobal))
         {
             Sweep(keepGlobal);
-            return;
         }
-
-        var kept = 0;
-        for (var i = 0; i < _filledCount; i++)
+        else
         {
-            if (keepGlobal && _entries[_filled[i]].Global != 0)
+            for (var i = 0; i < _filledCount; i++)
             {
-                _filled[kept++] = _filled[i];
-            }
-            else
-            {
-                Invalidate(_filled[i]);
+                if (_entries[_filled[i]].Global == 0)
+                {
+                    Invalidate(_filled[i]);
+                }
             }
         }
 
-        _filledCount = kept;
+        _filledCount = 0;
     }
 
     /// <summary>Forgets the page that holds an address, whatever its size, in every mode.</summary>
@@ -176,40 +179,26 @@ internal sealed unsafe class Tlb
 
     private void Sweep(bool keepGlobal)
     {
-        var kept = 0;
         for (var mode = 0; mode < ModeCount; mode++)
         {
             if ((_modesUsed >> mode & 1) != 0)
             {
-                SweepMode(mode * EntryCount, keepGlobal, ref kept);
+                SweepMode(mode * EntryCount, keepGlobal);
             }
         }
 
-        _filledCount = kept;
+        _hasGlobalPages = keepGlobal;
         _modesUsed = keepGlobal ? _modesUsed : 0;
     }
 
-    private void SweepMode(int first, bool keepGlobal, ref int kept)
+    private void SweepMode(int first, bool keepGlobal)
     {
         for (var slot = first; slot < first + EntryCount; slot++)
         {
-            if (_entries[slot].Page == 0)
-            {
-                continue;
-            }
-
-            if (!keepGlobal || _entries[slot].Global == 0)
+            if (_entries[slot].Page != 0 && (!keepGlobal || _entries[slot].Global == 0))
             {
                 Invalidate(slot);
-                continue;
             }
-
-            if (kept < MaxRemembered)
-            {
-                _filled[kept] = slot;
-            }
-
-            kept++;
         }
     }
 

@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using FsCheck;
+using FsCheck.Fluent;
+using FsCheck.Xunit;
+
+namespace Vivarium.X86.Tests;
+
+/// <summary>The data TLB may forget, but what it has is what was filled last, once, and nothing that was to be dropped.</summary>
+public sealed unsafe class TlbTests
+{
+    private const string Fill = "fill";
+    private const string FlushAll = "flush all";
+    private const string FlushLocal = "flush all but global";
+    private const string FlushPage = "flush a page";
+
+    [Property(MaxTest = 300, Arbitrary = [typeof(Arbitraries)], QuietOnSuccess = true)]
+    public void ItHasWhatWasFilledAndNotDropped(Operation[] operations)
+    {
+        var memory = (byte*)NativeMemory.AllocZeroed((nuint)(Tlb.SizeBytes + SiteTlb.SizeBytes));
+        try
+        {
+            var tlb = new Tlb((TlbEntry*)memory, new SiteTlb(memory + Tlb.SizeBytes));
+            var filled = new Dictionary<(MmuMode Mode, ulong Page), (nint Host, bool IsGlobal)>();
+            foreach (var operation in operations)
+            {
+                Apply(tlb, filled, operation);
+                foreach (var mode in Enum.GetValues<MmuMode>())
+                {
+                    foreach (var page in Arbitraries.Pages)
+                    {
+                        Assert.True(Found(tlb, mode, page) is not { } host || (filled.TryGetValue((mode, page), out var expected) && expected.Host == host), $"{mode} {page:X} after {operation}");
+                    }
+                }
+
+                if (operation.What == Fill)
+                {
+                    Assert.Equal(operation.Host, Found(tlb, operation.Mode, operation.Page));
+                }
+            }
+        }
+        finally
+        {
+            NativeMemory.Free(memory);
+        }
+    }
+
+    private static void Apply(Tlb tlb, Dictionary<(MmuMode Mode, ulong Page), (nint Host, bool IsGlobal)> filled, Operation operation)
+    {
+        switch (operation.What)
+        {
+            case Fill:
+                var entry = tlb.FillSlot(operation.Mode, operation.Page, operation.IsGlobal, 12);
+                entry->Page = operation.Host;
+                entry->ReadTag = operation.Page;
+                filled[(operation.Mode, operation.Page)] = (operation.Host, operation.IsGlobal);
+                break;
+            case FlushPage:
+                tlb.FlushPage(operation.Page);
+                foreach (var mode in Enum.GetValues<MmuMode>())
+                {
+                    filled.Remove((mode, operation.Page));
+                }
+
+                break;
+            default:
+                tlb.Flush(operation.What == FlushLocal);
+                foreach (var key in filled.Keys.Where(key => operation.What == FlushAll || !filled[key].IsGlobal).ToList())
+                {
+                    filled.Remove(key);
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>The host's page, as emitted code finds it: in its slot or beside. Null if it is in neither.</summary>
+    private static nint? Found(Tlb tlb, MmuMode mode, ulong page)
+    {
+        var slot = (int)(page >> 12) & (Tlb.EntryCount - 1);
+        var own = tlb.ForMode(mode) + slot;
+        var beside = tlb.ForMode(mode) + (slot ^ Tlb.Beside);
+        Assert.False(own->ReadTag == page && beside->ReadTag == page, $"{page:X} is there twice");
+        return own->ReadTag == page ? own->Page : beside->ReadTag == page ? beside->Page : null;
+    }
+
+    public sealed record Operation(string What, int ModeNumber, ulong Page, long HostNumber, bool IsGlobal)
+    {
+        internal MmuMode Mode => (MmuMode)ModeNumber;
+
+        internal nint Host => (nint)HostNumber << 12;
+    }
+
+    public static class Arbitraries
+    {
+        /// <summary>Pages that meet in two pairs of slots, the first page among them, and one elsewhere.</summary>
+        public static readonly ulong[] Pages =
+        [
+            0, (ulong)Tlb.Beside << 12, (ulong)Tlb.EntryCount << 12, (ulong)(Tlb.EntryCount + Tlb.Beside) << 12, 0x5000, 0x5000 + ((ulong)Tlb.Beside << 12), 0xFFFF_8000_0000_0000,
+        ];
+
+        public static Arbitrary<Operation[]> Operations() => Arb.From(Gen.ArrayOf(
+            from what in Gen.Frequency((6, Gen.Constant(Fill)), (1, Gen.Elements(FlushAll, FlushLocal, FlushPage)))
+            from mode in Gen.Choose(0, Tlb.ModeCount - 1)
+            from page in Gen.Elements(Pages)
+            from host in Gen.Choose(1, 1000)
+            from isGlobal in Gen.Elements(true, false)
+            select new Operation(what, mode, page, host, isGlobal)));
+    }
+}
