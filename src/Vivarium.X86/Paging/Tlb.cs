@@ -19,6 +19,9 @@ internal sealed unsafe class Tlb
     /// <summary>Slots of pages that are not global that are remembered one by one; beyond it a flush sweeps everything.</summary>
     private const int MaxRemembered = 4096;
 
+    /// <summary>Bits of a hash of large pages: a Linux kernel maps all memory by them, and a false alarm drops every entry.</summary>
+    private const int LargePageBits = 14;
+
     private readonly TlbEntry* _entries;
     private readonly int[] _filled = new int[MaxRemembered];
     private int _filledCount;
@@ -28,7 +31,7 @@ internal sealed unsafe class Tlb
     private int _modesUsed;
 
     /// <summary>Which larger pages have entries, by a hash of their numbers: FlushPage must drop all of a larger page's entries.</summary>
-    private readonly ulong[] _largePages = new ulong[4];
+    private readonly ulong[] _largePages = new ulong[1 << (LargePageBits - 6)];
     private bool _hasLargePages;
 
     /// <summary>
@@ -169,7 +172,7 @@ internal sealed unsafe class Tlb
         }
     }
 
-    private static int HashOf(ulong linear, int pageShift) => (int)(((linear >> pageShift) * 0x9E3779B97F4A7C15) >> 56) ^ pageShift;
+    private static int HashOf(ulong linear, int pageShift) => (int)(((linear >> pageShift) * 0x9E3779B97F4A7C15) >> (64 - LargePageBits)) ^ pageShift;
 
     private bool IsLarge(ulong linear, int pageShift)
     {
