@@ -1,0 +1,157 @@
+using FsCheck.Xunit;
+
+namespace Vivarium.Storage.Tests;
+
+/// <summary>
+/// The power goes at any moment: what was flushed is there and the image is consistent, whichever of the later sectors reached the disk.
+/// And the host fails at any request: the disk goes on and loses nothing that was flushed.
+/// </summary>
+public sealed class Qcow2CrashTests
+{
+    private static readonly int[] s_clusterBytes = [512, 1024, 4096, 16384];
+    private static readonly int[] s_refcountBits = [1, 2, 8, 16, 64];
+
+    [Property(MaxTest = 60)]
+    public void Flushed_data_survives_a_power_cut_anywhere(int seed) => RunAsync(seed, withQemu: false).GetAwaiter().GetResult();
+
+    [Fact]
+    public async Task Qemu_agrees_that_images_are_consistent_after_power_cuts()
+    {
+        Qemu.Require();
+        for (var seed = 0; seed < 8; seed++)
+        {
+            await RunAsync(seed, withQemu: true);
+        }
+    }
+
+    [Property(MaxTest = 60)]
+    public void A_host_that_fails_at_times_loses_nothing(int seed) => FailAsync(seed).GetAwaiter().GetResult();
+
+    private static async Task RunAsync(int seed, bool withQemu)
+    {
+        using var folder = new TestFolder();
+        var random = new Random(seed);
+        var (file, disk, size) = await CreateAsync(random);
+        var model = new DiskModel(disk, new byte[size], random);
+        var flushed = model.Bytes[..];
+        var crashes = new List<(byte[] Image, byte[] Flushed, HashSet<int> Changed)>();
+        file.Changed = () =>
+        {
+            if (random.Next(withQemu ? 40 : 12) == 0)
+            {
+                crashes.Add((file.Crash(random, random.Next(4) switch { 0 => 0, 1 => 1, 2 => 0.9, _ => random.NextDouble() }), flushed, [.. model.ChangedSectors]));
+            }
+        };
+        for (var i = 0; i < 60; i++)
+        {
+            // The changes of a step in flight count as made: the cut may come in its middle.
+            var step = model.StepAsync(size / 6);
+            await step;
+            if (model.ChangedSectors.Count == 0)
+            {
+                flushed = model.Bytes[..];
+            }
+        }
+
+        foreach (var (image, expected, changed) in crashes)
+        {
+            await AssertSurvivesAsync(image, expected, changed, random, withQemu ? folder["crash.qcow2"] : null);
+        }
+    }
+
+    private static async Task FailAsync(int seed)
+    {
+        var random = new Random(seed);
+        var (file, disk, size) = await CreateAsync(random);
+        var model = new DiskModel(disk, new byte[size], random);
+        var flushed = model.Bytes[..];
+        for (var i = 0; i < 150; i++)
+        {
+            file.Fails = random.Next(3) == 0 ? (request, _, _) => request != "read" && random.Next(4) == 0 : null;
+            try
+            {
+                await model.StepAsync(size / 6);
+                if (model.ChangedSectors.Count == 0)
+                {
+                    flushed = model.Bytes[..];
+                }
+            }
+            catch (BlockIOException exception)
+            {
+                // What failed may have happened in part.
+                Assert.Equal(BlockErrorKind.Full, exception.Kind);
+                file.Fails = null;
+                var now = await DiskModel.ReadAllAsync(disk);
+                for (var at = 0; at < size; at++)
+                {
+                    if (now[at] != model.Bytes[at] && !model.ChangedSectors.Contains(at / 512))
+                    {
+                        Assert.Fail($"A failed request changed the byte {at}, which it did not touch.");
+                    }
+                }
+
+                now.CopyTo(model.Bytes, 0);
+            }
+
+            file.Fails = null;
+            if (random.Next(10) == 0)
+            {
+                await AssertSurvivesAsync(file.Crash(random, random.NextDouble()), flushed, model.ChangedSectors, random, null);
+            }
+        }
+
+        file.Fails = null;
+        await model.AssertReadsAllAsync();
+        await disk.FlushAsync();
+        await disk.DisposeAsync();
+        await AssertSurvivesAsync(file.Content, model.Bytes, [], random, null);
+    }
+
+    private static async Task<(RecordingFile File, Qcow2Disk Disk, int SizeBytes)> CreateAsync(Random random)
+    {
+        var clusterBytes = s_clusterBytes[random.Next(s_clusterBytes.Length)];
+        var size = Math.Min(clusterBytes * 150, 600 << 10);
+        var file = new RecordingFile([]);
+        await Qcow2Disk.WriteEmptyAsync(file, size, new Qcow2CreateOptions { ClusterBytes = clusterBytes, RefcountBits = s_refcountBits[random.Next(s_refcountBits.Length)] });
+        await file.FlushAsync(default);
+        return (file, await Qcow2Disk.OpenAsync(file, new DiskOptions { MetadataCacheBytes = 64 << 10 }, BackingChain.Start("image")), size);
+    }
+
+    private static async Task AssertSurvivesAsync(byte[] image, byte[] flushed, HashSet<int> changed, Random random, string? path)
+    {
+        var result = await Qcow2Check.RunAsync(new RecordingFile(image), Qcow2Repair.None, null, default);
+        Assert.True(result.IsConsistent, string.Join('\n', result.Problems));
+        if (path is not null)
+        {
+            File.WriteAllBytes(path, image);
+            Qemu.AssertClean(path, allowsLeaks: true);
+        }
+
+        // Repairing leaves no leak, and writing afterwards keeps everything.
+        var file = new RecordingFile(image);
+        await Qcow2Check.RunAsync(file, Qcow2Repair.Leaks, null, default);
+        result = await Qcow2Check.RunAsync(file, Qcow2Repair.None, null, default);
+        Assert.True(result is { Corruptions: 0, LeakedClusters: 0 }, string.Join('\n', result.Problems));
+        var disk = await Qcow2Disk.OpenAsync(file, new DiskOptions(), BackingChain.Start("image"));
+        var content = await DiskModel.ReadAllAsync(disk);
+        for (var sector = 0; sector * 512 < content.Length; sector++)
+        {
+            var length = Math.Min(512, content.Length - (sector * 512));
+            if (!changed.Contains(sector) && !content.AsSpan(sector * 512, length).SequenceEqual(flushed.AsSpan(sector * 512, length)))
+            {
+                Assert.Fail($"The flushed sector {sector} is lost.");
+            }
+        }
+
+        var model = new DiskModel(disk, content, random);
+        for (var i = 0; i < 5; i++)
+        {
+            await model.WriteAsync(random.Next(content.Length - 2000), 2000);
+        }
+
+        await model.AssertReadsAllAsync();
+        await disk.DisposeAsync();
+        result = await Qcow2Check.RunAsync(file, Qcow2Repair.None, null, default);
+        Assert.True(result is { Corruptions: 0, LeakedClusters: 0 }, string.Join('\n', result.Problems));
+    }
+}
