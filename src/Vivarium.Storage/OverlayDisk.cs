@@ -174,6 +174,7 @@ public sealed class OverlayDisk : IBlockBackend, IExtentSource
             return new DiskExtent(page.Length == 0, IsOwn: true, left);
         }
 
+        left = (_pages.CountMissing(offsetBytes / PageBytes) * PageBytes) - (offsetBytes % PageBytes);
         if (offsetBytes >= _base.SizeBytes)
         {
             return new DiskExtent(IsZero: true, IsOwn: false, left);
@@ -182,7 +183,7 @@ public sealed class OverlayDisk : IBlockBackend, IExtentSource
         var below = _base is IExtentSource source
             ? await source.FindExtentAsync(offsetBytes, cancellationToken).ConfigureAwait(false)
             : new DiskExtent(IsZero: false, IsOwn: false, left);
-        return below with { IsOwn = false, LengthBytes = Math.Min(left, below.LengthBytes) };
+        return below with { IsOwn = false, LengthBytes = Math.Min(Math.Min(left, below.LengthBytes), _base.SizeBytes - offsetBytes) };
     }
 
     private async ValueTask<byte[]> GetOwnPageAsync(long number, bool isWhole, CancellationToken cancellationToken)

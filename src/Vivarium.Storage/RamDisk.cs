@@ -116,8 +116,13 @@ public sealed class RamDisk : IBlockBackend, IExtentSource
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    ValueTask<DiskExtent> IExtentSource.FindExtentAsync(long offsetBytes, CancellationToken cancellationToken) =>
-        new(new DiskExtent(_pages.Find(offsetBytes / PageStore.PageBytes) is null, IsOwn: true, PageStore.PageBytes - (offsetBytes % PageStore.PageBytes)));
+    ValueTask<DiskExtent> IExtentSource.FindExtentAsync(long offsetBytes, CancellationToken cancellationToken)
+    {
+        var number = offsetBytes / PageStore.PageBytes;
+        var page = _pages.Find(number);
+        var count = page is null ? _pages.CountMissing(number) : 1;
+        return new ValueTask<DiskExtent>(new DiskExtent(page is null, IsOwn: true, (count * PageStore.PageBytes) - (offsetBytes % PageStore.PageBytes)));
+    }
 
     private void Clear(long offsetBytes, long lengthBytes)
     {

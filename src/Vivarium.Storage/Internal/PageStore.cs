@@ -25,6 +25,23 @@ internal sealed class PageStore
     public byte[]? Find(long page) =>
         _segments.TryGetValue(page >> SegmentShift, out var segment) ? Volatile.Read(ref segment[page & (PagesPerSegment - 1)]) : null;
 
+    /// <summary>How many pages from here on are surely not there, looking at whole segments only; 1 where the page's segment exists.</summary>
+    public long CountMissing(long page)
+    {
+        if (_segments.IsEmpty)
+        {
+            return long.MaxValue / PageBytes - page;
+        }
+
+        var end = page >> SegmentShift;
+        while (!_segments.ContainsKey(end) && end - (page >> SegmentShift) < PagesPerSegment)
+        {
+            end++;
+        }
+
+        return Math.Max(1, (end << SegmentShift) - page);
+    }
+
     /// <summary>Puts a page in the place of <paramref name="expected"/>; returns the one that is there then.</summary>
     public byte[] Publish(long page, byte[] bytes, byte[]? expected)
     {

@@ -18,9 +18,9 @@ internal sealed class BackingChain
 
     public static BackingChain Start(string path) => new(BackingPolicy.Resolve(path), null);
 
-    /// <summary>Opens what an image names, read-only; null where it names nothing.</summary>
+    /// <summary>Opens what an image names; null where it names nothing.</summary>
     /// <exception cref="DiskImageException">It may not be used, or cannot be.</exception>
-    public async ValueTask<IBlockBackend?> OpenAsync(Qcow2Header header, DiskOptions options)
+    public async ValueTask<IBlockBackend?> OpenAsync(Qcow2Header header, DiskOptions options, bool isReadOnly = true)
     {
         if (header.BackingFile is not { } name)
         {
@@ -35,10 +35,10 @@ internal sealed class BackingChain
             null => throw new DiskImageException("The image does not say what format its backing file has, and guessing would let that file's guest choose. Set it, as with 'qemu-img rebase -u -F raw'."),
             _ => throw new DiskImageException("The image's backing file has a format that is not known here; raw, qcow2 and vhdx are."),
         };
-        return await OpenAsync(name, format, options).ConfigureAwait(false);
+        return await OpenAsync(name, format, options, isReadOnly).ConfigureAwait(false);
     }
 
-    public async ValueTask<IBlockBackend> OpenAsync(string name, DiskFormat format, DiskOptions options)
+    public async ValueTask<IBlockBackend> OpenAsync(string name, DiskFormat format, DiskOptions options, bool isReadOnly = true)
     {
         var path = options.Backing.Follow(_path, name);
         for (var each = this; each is not null; each = each._above)
@@ -56,7 +56,7 @@ internal sealed class BackingChain
 
         var below = new DiskOptions
         {
-            IsReadOnly = true,
+            IsReadOnly = isReadOnly,
             BlocksCaller = options.BlocksCaller,
             Backing = options.Backing,
             MetadataCacheBytes = options.MetadataCacheBytes,

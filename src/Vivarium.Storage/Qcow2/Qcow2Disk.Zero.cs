@@ -36,6 +36,10 @@ public sealed partial class Qcow2Disk
         return ZeroRangeAsync(offsetBytes, lengthBytes, mayUnmap ? ZeroMode.Free : ZeroMode.Keep, SizeBytes, cancellationToken);
     }
 
+    /// <summary>Empties the image: it reads as its backing file.</summary>
+    internal ValueTask ForgetAsync(CancellationToken cancellationToken) =>
+        ZeroClustersAsync(0, RoundUp(SizeBytes) >> _clusterBits, ZeroMode.Drop, cancellationToken);
+
     private async ValueTask ZeroRangeAsync(long offset, long length, ZeroMode mode, long diskEnd, CancellationToken cancellationToken)
     {
         var end = offset + length;
