@@ -55,6 +55,14 @@ internal sealed class DiskModel(IBlockBackend disk, byte[] bytes, Random random)
         Assert.True(same == length, $"The {length} bytes at {offset} differ at {offset + same}.");
     }
 
+    public async Task GrowAsync(int bytes)
+    {
+        var old = Bytes.Length;
+        Bytes = [.. Bytes, .. new byte[bytes]];
+        _ = Change(old, bytes);
+        await Disk.ResizeAsync(Bytes.Length);
+    }
+
     public Task AssertReadsAllAsync() => AssertReadsAsync(0, Bytes.Length);
 
     public (int Offset, int Length) PickRange(int largestBytes)

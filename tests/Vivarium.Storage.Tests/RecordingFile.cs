@@ -30,28 +30,10 @@ internal sealed class RecordingFile(byte[] content) : IDiskFile
     /// <summary>What is there after a power cut: each changed sector with the given likelihood.</summary>
     public byte[] Crash(Random random, double likelihood)
     {
-        var image = Durable[..];
-        foreach (var change in _changes)
+        lock (_changes)
         {
-            for (var start = 0; start < change.Bytes.Length;)
-            {
-                var count = Math.Min(change.Bytes.Length - start, 512 - (int)((change.Offset + start) % 512));
-                if (random.NextDouble() < likelihood)
-                {
-                    var end = (int)change.Offset + start + count;
-                    if (image.Length < end)
-                    {
-                        Array.Resize(ref image, end);
-                    }
-
-                    change.Bytes.AsSpan(start, count).CopyTo(image.AsSpan(end - count));
-                }
-
-                start += count;
-            }
+            return CrashNow(random, likelihood);
         }
-
-        return image;
     }
 
     public ValueTask ReadAsync(long offsetBytes, Memory<byte> buffer, CancellationToken cancellationToken) => ReadAsync(offsetBytes, [buffer], cancellationToken);
@@ -136,6 +118,32 @@ internal sealed class RecordingFile(byte[] content) : IDiskFile
     public (bool IsHole, long LengthBytes) FindExtent(long offsetBytes) => (false, _length - offsetBytes);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private byte[] CrashNow(Random random, double likelihood)
+    {
+        var image = Durable[..];
+        foreach (var change in _changes)
+        {
+            for (var start = 0; start < change.Bytes.Length;)
+            {
+                var count = Math.Min(change.Bytes.Length - start, 512 - (int)((change.Offset + start) % 512));
+                if (random.NextDouble() < likelihood)
+                {
+                    var end = (int)change.Offset + start + count;
+                    if (image.Length < end)
+                    {
+                        Array.Resize(ref image, end);
+                    }
+
+                    change.Bytes.AsSpan(start, count).CopyTo(image.AsSpan(end - count));
+                }
+
+                start += count;
+            }
+        }
+
+        return image;
+    }
 
     private void Apply(Change change)
     {

@@ -33,6 +33,7 @@ internal sealed partial class Qcow2Check
         }
 
         await CompareCountsAsync(store, repair, mayRepair, cancellationToken).ConfigureAwait(false);
+        await CompareBeyondEndAsync(store, mayRepair, cancellationToken).ConfigureAwait(false);
         await CompareMarksAsync(repair == Qcow2Repair.All && mayRepair, cancellationToken).ConfigureAwait(false);
         if (mayRepair)
         {
@@ -90,6 +91,28 @@ internal sealed partial class Qcow2Check
                 {
                     await store.SetCountAsync(cluster, counted).ConfigureAwait(false);
                 }
+            }
+        }
+    }
+
+    /// <summary>Clusters that a crash left counted and that the file never came to have.</summary>
+    private async ValueTask CompareBeyondEndAsync(RefcountStore store, bool repairs, CancellationToken cancellationToken)
+    {
+        for (var cluster = _counts.Clusters; (cluster = await store.FindCountedAsync(cluster).ConfigureAwait(false)) >= 0; cluster++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (store.IsMetadata(cluster << _header.ClusterBits, 1))
+            {
+                // Made by this repair.
+                continue;
+            }
+
+            _result.Add($"The cluster at 0x{cluster << _header.ClusterBits:x}, beyond the file's end, is counted.");
+            _result.LeakedClusters += repairs ? 0 : 1;
+            _result.LeaksRepaired += repairs ? 1 : 0;
+            if (repairs)
+            {
+                await store.SetCountAsync(cluster, 0).ConfigureAwait(false);
             }
         }
     }

@@ -51,6 +51,7 @@ public sealed partial class Qcow2Disk
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadBackingAsync(long offset, IReadOnlyList<Memory<byte>> buffers, long length, CancellationToken cancellationToken)
     {
         var there = Math.Min(length, _backing!.SizeBytes - offset);

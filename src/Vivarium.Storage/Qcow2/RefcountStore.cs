@@ -178,6 +178,35 @@ internal sealed partial class RefcountStore
     /// <summary>A cluster's count, as it will be written.</summary>
     public ValueTask<ulong> GetCountAsync(long cluster) => GetAsync(cluster, _table);
 
+    /// <summary>The first counted cluster from one on, or -1.</summary>
+    public async ValueTask<long> FindCountedAsync(long cluster)
+    {
+        for (; cluster / _perBlock < _table.Length; cluster += _perSlice - (cluster % _perSlice))
+        {
+            if (_table[cluster / _perBlock] == 0)
+            {
+                cluster += _perBlock - (cluster % _perBlock) - _perSlice;
+                continue;
+            }
+
+            var slice = await _blocks.GetAsync(SliceOf(cluster, _table)).ConfigureAwait(false);
+            if (!slice.Bytes.AsSpan().ContainsAnyExcept((byte)0))
+            {
+                continue;
+            }
+
+            for (var index = (int)(cluster % _perSlice); index < _perSlice; index++)
+            {
+                if (_width.Get(slice.Bytes, index) != 0)
+                {
+                    return cluster - (cluster % _perSlice) + index;
+                }
+            }
+        }
+
+        return -1;
+    }
+
     /// <summary>Sets a count, for repairs: with a new block where there is none.</summary>
     public async ValueTask SetCountAsync(long cluster, ulong count)
     {
