@@ -109,9 +109,9 @@ public sealed class OverlayDisk : IBlockBackend, IExtentSource
         // Zeros over what the child itself holds free its memory; over the base they would cost some.
         Guard.Range(offsetBytes, lengthBytes, SizeBytes);
         var end = offsetBytes + lengthBytes;
-        foreach (var (number, page) in _pages.Enumerate())
+        foreach (var (number, page) in _pages.Enumerate((offsetBytes + PageBytes - 1) / PageBytes, end / PageBytes))
         {
-            if (page.Length > 0 && number * PageBytes >= offsetBytes && (number + 1) * PageBytes <= end)
+            if (page.Length > 0)
             {
                 _pages.Replace(number, PageStore.Zero);
             }
@@ -125,22 +125,17 @@ public sealed class OverlayDisk : IBlockBackend, IExtentSource
     {
         Guard.Range(offsetBytes, lengthBytes, SizeBytes);
         var end = offsetBytes + lengthBytes;
-        while (offsetBytes < end)
+        var first = (offsetBytes + PageBytes - 1) / PageBytes;
+        var last = end / PageBytes;
+        if (first > last)
         {
-            var number = offsetBytes / PageBytes;
-            var count = (int)Math.Min(end - offsetBytes, PageBytes - (offsetBytes % PageBytes));
-            if (count == PageBytes)
-            {
-                _pages.Replace(number, PageStore.Zero);
-            }
-            else
-            {
-                var page = await GetOwnPageAsync(number, isWhole: false, cancellationToken).ConfigureAwait(false);
-                page.AsSpan((int)(offsetBytes % PageBytes), count).Clear();
-            }
-
-            offsetBytes += count;
+            await ZeroInPageAsync(offsetBytes, end, cancellationToken).ConfigureAwait(false);
+            return;
         }
+
+        await ZeroInPageAsync(offsetBytes, first * PageBytes, cancellationToken).ConfigureAwait(false);
+        _pages.ReplaceWithZeros(first, last);
+        await ZeroInPageAsync(last * PageBytes, end, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -184,6 +179,15 @@ public sealed class OverlayDisk : IBlockBackend, IExtentSource
             ? await source.FindExtentAsync(offsetBytes, cancellationToken).ConfigureAwait(false)
             : new DiskExtent(IsZero: false, IsOwn: false, left);
         return below with { IsOwn = false, LengthBytes = Math.Min(Math.Min(left, below.LengthBytes), _base.SizeBytes - offsetBytes) };
+    }
+
+    private async ValueTask ZeroInPageAsync(long offset, long end, CancellationToken cancellationToken)
+    {
+        if (offset < end)
+        {
+            var page = await GetOwnPageAsync(offset / PageBytes, isWhole: false, cancellationToken).ConfigureAwait(false);
+            page.AsSpan((int)(offset % PageBytes), (int)(end - offset)).Clear();
+        }
     }
 
     private async ValueTask<byte[]> GetOwnPageAsync(long number, bool isWhole, CancellationToken cancellationToken)

@@ -128,7 +128,7 @@ public sealed class RamDisk : IBlockBackend, IExtentSource
     {
         // Only what is there costs time: a terabyte of nothing is cleared at once.
         var end = offsetBytes + lengthBytes;
-        foreach (var (number, page) in _pages.Enumerate())
+        foreach (var (number, page) in _pages.Enumerate(offsetBytes / PageStore.PageBytes, (end + PageStore.PageBytes - 1) / PageStore.PageBytes))
         {
             var start = number * PageStore.PageBytes;
             var from = Math.Max(offsetBytes, start);

@@ -11,7 +11,7 @@ public sealed class Qcow2CrashTests
     private static readonly int[] s_clusterBytes = [512, 1024, 4096, 16384];
     private static readonly int[] s_refcountBits = [1, 2, 8, 16, 64];
 
-    [Property(MaxTest = 60)]
+    [Property(MaxTest = 40)]
     public void Flushed_data_survives_a_power_cut_anywhere(int seed) => RunAsync(seed, withQemu: false).GetAwaiter().GetResult();
 
     [Fact]

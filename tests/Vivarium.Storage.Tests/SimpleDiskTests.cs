@@ -148,6 +148,41 @@ public sealed class SimpleDiskTests
     }
 
     [Fact]
+    public async Task A_flush_that_failed_is_not_forgotten()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full") && OperatingSystem.IsLinux(), "There is no /dev/full here, which cannot be flushed.");
+        await using var file = HostFile.Open("/dev/full", FileMode.Open, isReadOnly: false, blocksCaller: false);
+        for (var i = 0; i < 2; i++)
+        {
+            await AssertFailsAsync(BlockErrorKind.Failed, () => file.FlushAsync(default));
+        }
+    }
+
+    [Fact]
+    public async Task Memory_is_taken_for_what_differs()
+    {
+        var data = Enumerable.Repeat((byte)5, 3 << 20).ToArray();
+        var ram = new RamDisk(1L << 40);
+        await ram.WriteAsync((1L << 39) - 1000, [data]);
+        var overlay = new OverlayDisk(ram);
+        await overlay.WriteAsync(10_000_000, [data]);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        await overlay.WriteZeroesAsync(1, (1L << 40) - 2, mayUnmap: true);
+        Assert.True(GC.GetTotalMemory(forceFullCollection: true) - before < 150 << 20);
+        Assert.Equal(2 * 4096, overlay.AllocatedBytes);
+        var back = new byte[data.Length];
+        await overlay.ReadAsync(1L << 39, [back]);
+        Assert.All(back.Chunk(4096), page => Assert.DoesNotContain(page, each => each != 0));
+        await overlay.WriteAsync((1L << 39) + 5000, [new byte[] { 1 }]);
+        await overlay.ReadAsync((1L << 39) + 4999, [back.AsMemory(0, 3)]);
+        Assert.Equal([0, 1, 0], back[..3]);
+        await ram.DiscardAsync((1L << 39) + 5000, 1L << 38);
+        Assert.Equal(3 * 4096, ram.AllocatedBytes);
+        await ram.DiscardAsync(0, 1L << 40);
+        Assert.Equal(0, ram.AllocatedBytes);
+    }
+
+    [Fact]
     public async Task A_file_of_odd_length_ends_with_zeros()
     {
         using var folder = new TestFolder();
