@@ -7,7 +7,7 @@ public sealed class SimpleDiskTests
 {
     private const int SizeBytes = 300_032;
 
-    [Property(MaxTest = 30)]
+    [Property(MaxTest = 12)]
     public void A_raw_file_behaves_like_an_array(int seed) => Run(async (folder, random) =>
     {
         var path = folder["disk.raw"];

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace Vivarium.Storage;
@@ -193,26 +194,22 @@ public sealed partial class Qcow2Disk
             return;
         }
 
-        var parts = new List<ReadOnlyMemory<byte>>(buffers.Count + 2);
-        if (headBytes > 0)
+        var around = ArrayPool<byte>.Shared.Rent(headBytes + tailBytes);
+        try
         {
-            parts.Add(await ReadAroundAsync(runStart, headBytes, cancellationToken).ConfigureAwait(false));
+            var head = around.AsMemory(0, headBytes);
+            var tail = around.AsMemory(headBytes, tailBytes);
+            await ReadRangeAsync(runStart, [head], headBytes, cancellationToken).ConfigureAwait(false);
+            await ReadRangeAsync(offset + count, [tail], tailBytes, cancellationToken).ConfigureAwait(false);
+            var parts = new List<ReadOnlyMemory<byte>>(buffers.Count + 2) { head };
+            Buffers.AddSlice(parts, buffers, start, count);
+            parts.Add(tail);
+            await _file.WriteAsync(host, parts, cancellationToken).ConfigureAwait(false);
         }
-
-        Buffers.AddSlice(parts, buffers, start, count);
-        if (tailBytes > 0)
+        finally
         {
-            parts.Add(await ReadAroundAsync(offset + count, tailBytes, cancellationToken).ConfigureAwait(false));
+            ArrayPool<byte>.Shared.Return(around);
         }
-
-        await _file.WriteAsync(host, parts, cancellationToken).ConfigureAwait(false);
-    }
-
-    private async ValueTask<ReadOnlyMemory<byte>> ReadAroundAsync(long offset, int length, CancellationToken cancellationToken)
-    {
-        var bytes = new byte[length];
-        await ReadRangeAsync(offset, [bytes], length, cancellationToken).ConfigureAwait(false);
-        return bytes;
     }
 
     /// <summary>The data is written: the table may point at it.</summary>
