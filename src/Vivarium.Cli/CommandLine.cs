@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 
 namespace Vivarium.Cli;
 
@@ -11,6 +12,7 @@ internal static class CommandLine
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium inspect vmlinuz
           vivarium trace --hex "48 01 d8 c3"
+          vivarium disk create disk.qcow2 20G
 
         vivarium run --help has more examples, the keys and the exit codes.
         """;
@@ -25,6 +27,7 @@ internal static class CommandLine
             RunCommand.Create(),
             InspectCommand.Create(),
             TraceCommand.Create(),
+            DiskCommand.Create(),
             help,
             new VersionOption(),
         };
@@ -60,16 +63,22 @@ internal static class CommandLine
     /// <summary>What is wrong, and where to read on.</summary>
     private static string Explain(ParseResult result)
     {
-        if (result.CommandResult.Command is not NotedCommand { Subcommands.Count: > 0 } root)
+        var path = result.CommandResult.Command.Name;
+        for (var parent = result.CommandResult.Parent; parent is CommandResult command; parent = command.Parent)
         {
-            return $"{result.Errors[0].Message} See vivarium {result.CommandResult.Command.Name} --help.";
+            path = $"{command.Command.Name} {path}";
         }
 
-        var names = root.Subcommands.Select(command => command.Name).ToList();
+        if (result.CommandResult.Command is not NotedCommand { Subcommands.Count: > 0 } group)
+        {
+            return $"{result.Errors[0].Message} See {path} --help.";
+        }
+
+        var names = group.Subcommands.Select(command => command.Name).ToList();
         var commands = string.Join(", ", names[..^1]) + " or " + names[^1];
         return result.UnmatchedTokens is [var token, ..]
-            ? $"There is no '{token}'; give a command: {commands}. See vivarium --help."
-            : $"Give a command: {commands}. See vivarium --help.";
+            ? $"There is no '{token}'; give a command: {commands}. See {path} --help."
+            : $"Give a command: {commands}. See {path} --help.";
     }
 
     private static async Task<int> ComplainAsync(TextWriter errors, string message)

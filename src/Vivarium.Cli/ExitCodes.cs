@@ -9,6 +9,12 @@ internal static class ExitCodes
     /// <summary>A defect of Vivarium.</summary>
     public const int Failure = 1;
 
+    /// <summary>A checked image is corrupt.</summary>
+    public const int CorruptImage = 2;
+
+    /// <summary>A checked image counts space that nobody uses.</summary>
+    public const int LeakyImage = 3;
+
     /// <summary>Bad usage: an impossible option, a missing or damaged file.</summary>
     public const int Usage = 64;
 

@@ -2,6 +2,8 @@ using FsCheck.Xunit;
 
 namespace Vivarium.Cli.Tests;
 
+/// <summary>Commands as a user gives them. They write to the process's one console, so no other class runs beside.</summary>
+[Collection("console")]
 public sealed class CommandLineTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("vivarium-cli").FullName;
@@ -45,6 +47,33 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("trace --hex 90 --cpu pentium")]
     [InlineData("-x")]
     [InlineData("frobnicate")]
+    [InlineData("disk")]
+    [InlineData("disk frobnicate")]
+    [InlineData("disk create")]
+    [InlineData("disk create a.qcow2")]
+    [InlineData("disk create a.qcow2 20Q")]
+    [InlineData("disk create a.qcow2 20")]
+    [InlineData("disk create a.dat 20G")]
+    [InlineData("disk create a.vhdx 20G")]
+    [InlineData("disk create a.img 20G --backing b.img")]
+    [InlineData("disk create a.qcow2 20G --cluster-size 3K")]
+    [InlineData("disk create a.qcow2 20G --cluster-size 4M")]
+    [InlineData("disk create a.qcow2 20G --refcount-bits 3")]
+    [InlineData("disk create a.qcow2 20G --compat 4")]
+    [InlineData("disk create a.qcow2 20G --compat 2 --zstd")]
+    [InlineData("disk create a.qcow2 9000000T")]
+    [InlineData("disk create a.qcow2 --backing /nowhere/b.qcow2")]
+    [InlineData("disk create /nowhere/a.qcow2 20G")]
+    [InlineData("disk info /nowhere/a.qcow2")]
+    [InlineData("disk info a")]
+    [InlineData("disk info /nowhere/a --format vmdk")]
+    [InlineData("disk check /nowhere/a.qcow2")]
+    [InlineData("disk check /nowhere/a.qcow2 --repair some")]
+    [InlineData("disk convert /nowhere/a.qcow2 b.img")]
+    [InlineData("disk convert a.qcow2 b.vhdx")]
+    [InlineData("disk convert a.qcow2 b.img --backing-files some")]
+    [InlineData("disk resize /nowhere/a.qcow2 20G")]
+    [InlineData("disk commit /nowhere/a.qcow2")]
     public async Task Bad_usage_is_64_and_one_line(string line)
     {
         var (code, errors) = await RunAsync(line.Split(' '));
