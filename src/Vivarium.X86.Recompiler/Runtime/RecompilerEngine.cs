@@ -177,6 +177,29 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     }
 
     /// <inheritdoc/>
+    public void HoldOffset(ulong address)
+    {
+        lock (_cache.Gate)
+        {
+            if (_cache.Stops.Hold(address))
+            {
+                _core.BeginExclusive();
+                _cache.Empty();
+                _core.EndExclusive();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReleaseOffset(ulong address)
+    {
+        lock (_cache.Gate)
+        {
+            _cache.Stops.Release(address);
+        }
+    }
+
+    /// <inheritdoc/>
     public void Interrupt()
     {
         lock (_signal)
@@ -302,6 +325,12 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
+            if (_cache.Stops.MayHold(key.Gpa))
+            {
+                // By its address alone the interpreter knows whether it stops here: no jump of emitted code may lead past it.
+                return 0;
+            }
+
             var block = _cache.Find(key) ?? Translate(key);
             if (block is null)
             {
@@ -336,7 +365,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
 #pragma warning disable RS0030 // Time that the host spends, for reports; no guest sees it.
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
-        if (!(key.SecondPageGpa == DecodedRun.NoPage ? _finder.TryDecodeRun(key.Gpa, _run) : _finder.TryDecodeAcross(key.Gpa, key.SecondPageGpa, _run)))
+        if (!(key.SecondPageGpa == DecodedRun.NoPage ? _finder.TryDecodeRun(key.Gpa, _run, _cache.Stops) : _finder.TryDecodeAcross(key.Gpa, key.SecondPageGpa, _run)))
         {
             return null;
         }

@@ -29,4 +29,7 @@ internal enum CpuEvents
 
     /// <summary>A PV kick.</summary>
     Kick = 128,
+
+    /// <summary>A debugger's watch saw an access.</summary>
+    Watch = 256,
 }
