@@ -87,6 +87,13 @@ internal sealed unsafe class CpuDebugger(X86Cpu cpu, CpuCore core)
         }
     }
 
+    /// <summary>Goes on elsewhere.</summary>
+    public void JumpTo(ulong rip)
+    {
+        core.State->Rip = rip;
+        core.State->InterruptShadow = InterruptShadow.None;
+    }
+
     /// <summary>Forgets breakpoints, watches and steps: it runs as if there were no debugger.</summary>
     public void Clear()
     {
@@ -112,13 +119,7 @@ internal sealed unsafe class CpuDebugger(X86Cpu cpu, CpuCore core)
     }
 
     /// <summary>Called by the processor: it stands at a stop address.</summary>
-    public void NoteBreakpoint()
-    {
-        if (_breakpoints.Contains(CodeAddress))
-        {
-            Stop = new DebugStop(DebugStopKind.Breakpoint);
-        }
-    }
+    public void NoteBreakpoint() => Stop = new DebugStop(DebugStopKind.Breakpoint);
 
     /// <summary>Called by the processor after some instructions, a step's single one for sure. Whether it leaves its run.</summary>
     /// <param name="isInMiddle">Whether a repeated instruction has paused, to go on.</param>
