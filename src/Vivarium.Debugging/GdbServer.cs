@@ -12,11 +12,15 @@ namespace Vivarium.Debugging;
 /// </summary>
 public sealed partial class GdbServer : IAsyncDisposable
 {
+    /// <summary>How long a client may take to read what it was told last.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     private readonly IDebuggedMachine _machine;
     private readonly GdbServerOptions _options;
     private readonly ILogger _logger;
     private readonly TcpListener _listener;
     private readonly CancellationTokenSource _end = new();
+    private readonly CancellationTokenSource _drop = new();
     private readonly Task _serving;
 
     private GdbServer(IDebuggedMachine machine, GdbServerOptions options, ILogger logger)
@@ -68,6 +72,13 @@ public sealed partial class GdbServer : IAsyncDisposable
     {
         await _end.CancelAsync().ConfigureAwait(false);
         _listener.Stop();
+        if (_machine.State == DebuggedState.Ended)
+        {
+            // The client is to hear of it.
+            await Task.WhenAny(_serving, Task.Delay(s_patience)).ConfigureAwait(false);
+        }
+
+        await _drop.CancelAsync().ConfigureAwait(false);
         await _serving.ConfigureAwait(false);
         _listener.Dispose();
     }
@@ -122,7 +133,8 @@ public sealed partial class GdbServer : IAsyncDisposable
             await using (stream.ConfigureAwait(false))
             {
                 using var session = new GdbSession(_machine, stream, _options.Registers);
-                await session.RunAsync(_end.Token).ConfigureAwait(false);
+                await session.RunAsync(_drop.Token).ConfigureAwait(false);
+                await HangUpAsync(client).ConfigureAwait(false);
             }
         }
 #pragma warning disable CA1031 // Whatever a client brings about, the next one is served.
@@ -136,5 +148,18 @@ public sealed partial class GdbServer : IAsyncDisposable
 #pragma warning restore CA1031
 
         LogGone(_logger, peer);
+    }
+
+    /// <summary>Closes when the client has: what it still sends, as the acknowledgement of the last reply, would lose it that reply.</summary>
+    private async Task HangUpAsync(Socket client)
+    {
+        client.Shutdown(SocketShutdown.Send);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_drop.Token);
+        limit.CancelAfter(s_patience);
+        var buffer = new byte[256];
+        while (await client.ReceiveAsync(buffer, limit.Token).ConfigureAwait(false) > 0)
+        {
+            // Whatever it is, it comes too late.
+        }
     }
 }

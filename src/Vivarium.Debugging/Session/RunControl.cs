@@ -16,6 +16,9 @@ internal sealed class RunControl : IDisposable
     /// <summary>Whose shutdown was reported: told once, it goes on to its end.</summary>
     private bool _hasReportedShutdown;
 
+    /// <summary>The processor that was reported at a breakpoint which the client does not know again; negative for none.</summary>
+    private int _hiddenBreakpoint = -1;
+
     public RunControl(IDebuggedMachine machine)
     {
         Machine = machine;
@@ -123,11 +126,12 @@ internal sealed class RunControl : IDisposable
             switch (plans[i].Kind)
             {
                 case RunKind.Hold: _cpus[i].Hold(); break;
-                case RunKind.Continue: _cpus[i].Continue(); break;
+                case RunKind.Continue: _cpus[i].Continue(passesBreakpoint: i == _hiddenBreakpoint); break;
                 default: _cpus[i].Step(plans[i].Start, plans[i].End); break;
             }
         }
 
+        _hiddenBreakpoint = -1;
         return true;
     }
 
@@ -171,11 +175,22 @@ internal sealed class RunControl : IDisposable
 
         return cpu.Stop.Kind switch
         {
+            DebugStopKind.Breakpoint when cpu.CodeAddress != cpu.InstructionPointer => DescribeHidden(index),
             DebugStopKind.Breakpoint => new StopReport(StopReport.Trap, index, DetailOfBreakpoint(cpu.CodeAddress)),
             DebugStopKind.Watch => new StopReport(StopReport.Trap, index, StopReport.DetailOf(cpu.Stop.Watch)),
             DebugStopKind.Step => new StopReport(StopReport.Trap, index),
             _ => null,
         };
+    }
+
+    /// <summary>
+    /// In a code segment that does not begin at 0 a client does not find the breakpoint at RIP: it would go on if it were told of one, and does not
+    /// step past it.
+    /// </summary>
+    private StopReport DescribeHidden(int index)
+    {
+        _hiddenBreakpoint = index;
+        return new StopReport(StopReport.Trap, index);
     }
 
     private string DetailOfBreakpoint(ulong linear) => !NamesBreakpoints ? "" : _hardware.Contains(linear) ? "hwbreak:;" : "swbreak:;";

@@ -29,6 +29,9 @@ internal sealed unsafe class CpuDebugger(X86Cpu cpu, CpuCore core)
     /// <summary>Why it stopped.</summary>
     public DebugStop Stop { get; private set; }
 
+    /// <summary>The next instruction's offset in its code segment: RIP.</summary>
+    public ulong InstructionPointer => core.State->Rip;
+
     /// <summary>Linear address of the next instruction.</summary>
     public ulong CodeAddress => core.CodeAddress(core.State->Rip);
 
@@ -47,8 +50,12 @@ internal sealed unsafe class CpuDebugger(X86Cpu cpu, CpuCore core)
     /// <summary>From the next run on it does not execute.</summary>
     public void Hold() => Set(isHeld: true, isStepping: false, 0, 0);
 
-    /// <summary>From the next run on it runs until a breakpoint, at once if it stands at one.</summary>
-    public void Continue() => Set(isHeld: false, isStepping: false, 0, 0);
+    /// <summary>From the next run on it runs until a breakpoint, at once if it stands at one, unless it is to pass that.</summary>
+    public void Continue(bool passesBreakpoint = false)
+    {
+        Set(isHeld: false, isStepping: false, 0, 0);
+        cpu.ResumesAtStop = passesBreakpoint;
+    }
 
     /// <summary>The next run executes one instruction, or those up to the first outside a range. A breakpoint where it stands is passed.</summary>
     public void Step(ulong rangeStart = 0, ulong rangeEnd = 0) => Set(isHeld: false, isStepping: true, rangeStart, rangeEnd);

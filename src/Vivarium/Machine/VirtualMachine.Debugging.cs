@@ -11,6 +11,18 @@ public sealed partial class VirtualMachine
     private volatile bool _holdsAtStart;
     private volatile bool _haltsAtTripleFault;
 
+    /// <summary>The server that <see cref="ServeGdb"/> or the builder started last; null if none was.</summary>
+    public GdbServer? GdbServer
+    {
+        get
+        {
+            lock (_debugging)
+            {
+                return _gdbServer;
+            }
+        }
+    }
+
     /// <summary>
     /// Listens for gdb from now on, until the server or the machine is disposed. While a client is connected it is the client that pauses the
     /// machine and lets it go on. A client that lets it go on before it was started does not start it.
@@ -35,7 +47,7 @@ public sealed partial class VirtualMachine
             }
 
             options ??= new GdbServerOptions();
-            _gdbServer = GdbServer.Start(new DebuggedMachine(this), options, _parts.Logger);
+            _gdbServer = Debugging.GdbServer.Start(new DebuggedMachine(this), options, _parts.Logger);
             _holdsAtStart = options.StartsHalted;
             return _gdbServer;
         }
@@ -44,13 +56,7 @@ public sealed partial class VirtualMachine
     /// <summary>Ends the machine under a debugger that is connected, which is told so, before its processors go.</summary>
     private async Task EndDebuggingAsync()
     {
-        GdbServer? server;
-        lock (_debugging)
-        {
-            server = _gdbServer;
-        }
-
-        if (server is null)
+        if (GdbServer is not { } server)
         {
             return;
         }
