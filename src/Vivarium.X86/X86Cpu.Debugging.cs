@@ -25,9 +25,11 @@ public sealed unsafe partial class X86Cpu
         ReleaseStops();
     }
 
-    /// <summary>Adds a stop address. What was decoded across its offset goes.</summary>
+    /// <summary>Adds a stop address. What was decoded across its offset goes, and what was found by its address.</summary>
     internal void AddStop(ulong linear)
     {
+        _interpreter.Finder.NewContext();
+        _core.Post(CpuEvents.Look);
         if (_interpreter.Finder.StopAddresses.Add(linear))
         {
             _interpreter.HoldOffset(linear);

@@ -170,7 +170,7 @@ public sealed unsafe partial class X86Cpu
                 break;
             case PendingKind.StopAddress:
                 _core.Pending = PendingKind.None;
-                return StopAtAddress(left == before ? shadow : InterruptShadow.None);
+                return StopAtAddress(left == before ? shadow : _state->InterruptShadow);
         }
 
         var isInMiddle = _core.Pending == PendingKind.Restart;

@@ -98,6 +98,12 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (code == 0)
             {
                 FlagImage.Load(_state, _fields, default);
+                if (_core.Pending == PendingKind.StopAddress)
+                {
+                    // What the last instruction held back is held back until this one ends.
+                    return left;
+                }
+
                 _state->InterruptShadow = InterruptShadow.None;
                 return _core.Pending != PendingKind.None ? left : InterpretOne(left);
             }
@@ -301,7 +307,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return entry->Code;
         }
 
-        if (!_finder.TryLocate(rip, out var gpa))
+        if (_finder.IsStop(rip) || !_finder.TryLocate(rip, out var gpa))
         {
             return 0;
         }
@@ -325,12 +331,6 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
-            if (_cache.Stops.MayHold(key.Gpa))
-            {
-                // By its address alone the interpreter knows whether it stops here: no jump of emitted code may lead past it.
-                return 0;
-            }
-
             var block = _cache.Find(key) ?? Translate(key);
             if (block is null)
             {

@@ -1,9 +1,9 @@
 namespace Vivarium.X86;
 
 /// <summary>
-/// Offsets in a page at which some address is a stop address. Blocks are found by more than one linear address, so engines go by the offset,
-/// which all of them share: no block goes on over an instruction at such an offset, and each one that begins there is looked up by its address.
-/// Offsets stay when stop addresses go, until all are released: code that was cut there is only slower by a little.
+/// Offsets in a page at which some address is a stop address. Code may be reached by more than one linear address, so engines go by the offset,
+/// which all of them share: no block goes on over an instruction at such an offset, and a block that begins there is entered by its address
+/// alone. Offsets stay when stop addresses go, until all are released: code that was cut there is only slower by a little.
 /// </summary>
 internal sealed unsafe class StopOffsets
 {

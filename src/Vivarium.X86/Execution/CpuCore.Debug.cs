@@ -55,7 +55,7 @@ internal sealed unsafe partial class CpuCore
     {
         if (Watches is { } watches && watches.Note(linear, sizeBytes, access))
         {
-            Post(CpuEvents.Watch);
+            Post(CpuEvents.Look);
         }
 
         if (!HasBreakpoints)

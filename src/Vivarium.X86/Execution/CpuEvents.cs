@@ -30,6 +30,6 @@ internal enum CpuEvents
     /// <summary>A PV kick.</summary>
     Kick = 128,
 
-    /// <summary>A debugger's watch saw an access.</summary>
-    Watch = 256,
+    /// <summary>Nothing but a debugger: its watch saw an access, or it set a stop address.</summary>
+    Look = 256,
 }

@@ -16,8 +16,8 @@ internal interface IExecutionEngine : IDisposable
     void Clear();
 
     /// <summary>
-    /// From now on no block goes on over an instruction at this address's offset in any page, and none that begins there is found by anything but
-    /// its address (see <see cref="StopOffsets"/>). Until as many calls of <see cref="ReleaseOffset"/>.
+    /// From now on no block goes on over an instruction at this address's offset in any page, and a block that begins there is
+    /// entered by its address alone (see <see cref="StopOffsets"/>). Until as many calls of <see cref="ReleaseOffset"/>.
     /// </summary>
     void HoldOffset(ulong address);
 

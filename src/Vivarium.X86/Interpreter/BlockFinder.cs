@@ -67,13 +67,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     /// <summary>The block at RIP, or null with a fault recorded.</summary>
     public Block* Find(ulong rip)
     {
-        if (StopAddresses.Count != 0 && StopAddresses.Contains(_core.CodeAddress(rip)))
-        {
-            _core.Pending = PendingKind.StopAddress;
-            return null;
-        }
-
-        if (!TryLinear(rip, out var linear) || !TryFetch(linear, out var gpa))
+        if (IsStop(rip) || !TryLinear(rip, out var linear) || !TryFetch(linear, out var gpa))
         {
             return null;
         }
@@ -97,6 +91,18 @@ internal sealed unsafe class BlockFinder : IDisposable
         }
 
         return block;
+    }
+
+    /// <summary>Whether the processor stops at an instruction pointer; then that is recorded.</summary>
+    public bool IsStop(ulong rip)
+    {
+        if (StopAddresses.Count == 0 || !StopAddresses.Contains(_core.CodeAddress(rip)))
+        {
+            return false;
+        }
+
+        _core.Pending = PendingKind.StopAddress;
+        return true;
     }
 
     /// <summary>Starts a new context: nothing that was found before holds.</summary>

@@ -93,8 +93,8 @@ internal sealed unsafe partial class Interpreter : IExecutionEngine
 
         var block = Finder.Find(rip);
 
-        // Decoding may have emptied the cache and so changed the context. What may be at a stop address is looked up each time.
-        if (block != null && !Finder.StopAddresses.Offsets.MayHold(block->Gpa) && Finder.Cache.Find(block->Gpa, block->Mode) == block)
+        // Decoding may have emptied the cache and so changed the context.
+        if (block != null && Finder.Cache.Find(block->Gpa, block->Mode) == block)
         {
             Finder.Refresh();
             *entry = new JumpCacheEntry { Rip = rip, Context = Finder.Context, Block = block };

@@ -1,3 +1,4 @@
+using FsCheck.Xunit;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -135,6 +136,97 @@ public sealed class DebuggerTests
         debugger.AddWatch(new DataWatch(GuestProgram.Data + 8, 8, DataWatchKind.Access));
         debugger.AddWatch(new DataWatch(GuestProgram.Data, 8, DataWatchKind.Read));
         Assert.Equal(VcpuExitReason.Halted, Run(program, debugger).Reason);
+    }
+
+    /// <summary>Calls, returns, loops that unroll, indirect jumps and jumps out of the page.</summary>
+    private static GuestProgram Wandering() => GuestProgram.Long(code =>
+    {
+        var (again, small, function, table, far) = (code.CreateLabel(), code.CreateLabel(), code.CreateLabel(), code.CreateLabel(), code.CreateLabel());
+        code.Label(ref again);
+        code.mov(ecx, 6);
+        code.Label(ref small);
+        code.add(rax, rcx);
+        code.dec(ecx);
+        code.jnz(small);
+        code.call(function);
+        code.lea(rbx, __[table]);
+        code.jmp(rbx);
+        code.nop();
+        code.Label(ref table);
+        code.mov(__qword_ptr[GuestProgram.Data], rax);
+        code.push(rax);
+        code.pop(rdx);
+        code.sti();
+        code.cli();
+        code.jmp(far);
+        code.Label(ref function);
+        code.call(far);
+        code.test(rax, rax);
+        code.ret();
+        for (var i = 0; i < 4200; i++)
+        {
+            code.nop();
+        }
+
+        code.Label(ref far);
+        code.inc(rsi);
+        code.test(esi, 1);
+        var back = code.CreateLabel();
+        code.jz(back);
+        code.ret();
+        code.Label(ref back);
+        code.jmp(again);
+    });
+
+    [Property(MaxTest = 40)]
+    public bool BreakpointsHoldWhereverASetOfThemIs(ushort[] choices, bool isWarm)
+    {
+        const int Steps = 400;
+        var path = new List<ulong>();
+        using (var oracle = Wandering())
+        {
+            var debugger = oracle.Cpu.AttachDebugger();
+            for (var i = 0; i < Steps; i++)
+            {
+                debugger.Step();
+                debugger.ForgetStop();
+                oracle.Cpu.Run(1);
+                path.Add(oracle[X86Register.Rip]);
+            }
+        }
+
+        var stops = choices.Select(choice => path[choice % path.Count]).ToHashSet();
+        using var program = Wandering();
+        if (isWarm)
+        {
+            program.Cpu.Run(2 * Steps);
+            program[X86Register.Rip] = GuestProgram.CodeBase;
+            program[X86Register.Rsp] = GuestProgram.StackTop;
+            program[X86Register.Rsi] = 0;
+        }
+
+        var start = program.Cpu.InstructionCount;
+        foreach (var stop in stops)
+        {
+            program.Cpu.AddStopAddress(stop);
+        }
+
+        // What is cut and entered by address alone must do the same work as ever.
+        for (var i = 0; i < path.Count; i++)
+        {
+            if (!stops.Contains(path[i]))
+            {
+                continue;
+            }
+
+            var exit = program.Cpu.Run(10 * Steps);
+            if ((exit.Reason, program[X86Register.Rip], program.Cpu.InstructionCount - start) != (VcpuExitReason.Debug, path[i], (ulong)i + 1))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>Instructions that access memory in their various ways; each stops once, behind itself.</summary>
