@@ -50,7 +50,7 @@ internal sealed class GdbSession : IDisposable
         }
         finally
         {
-            await TakeBackAsync().ConfigureAwait(false);
+            await TakeBackAsync(resumes: false).ConfigureAwait(false);
         }
     }
 
@@ -177,8 +177,7 @@ internal sealed class GdbSession : IDisposable
                 break;
             case CommandAction.Detach:
                 _hasEnded = true;
-                _control!.Dispose();
-                await _machine.ResumeAsync().ConfigureAwait(false);
+                await TakeBackAsync(resumes: true).ConfigureAwait(false);
                 break;
             case CommandAction.Kill:
                 _hasEnded = true;
@@ -210,13 +209,19 @@ internal sealed class GdbSession : IDisposable
         await _stream.WriteAsync(_lastFrame, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>However it ended: breakpoints and the like go, and a guest that ran goes on.</summary>
-    private async Task TakeBackAsync()
+    /// <summary>However it ended: breakpoints and the like go, once, and a guest that ran goes on.</summary>
+    private async Task TakeBackAsync(bool resumes)
     {
-        var runs = _machine.State == DebuggedState.Running;
+        if (_control is not { } control)
+        {
+            return;
+        }
+
+        _control = null;
+        resumes |= _machine.State == DebuggedState.Running;
         await _machine.HaltAsync().ConfigureAwait(false);
-        _control!.Dispose();
-        if (runs)
+        control.Dispose();
+        if (resumes)
         {
             await _machine.ResumeAsync().ConfigureAwait(false);
         }

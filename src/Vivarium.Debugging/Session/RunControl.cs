@@ -13,7 +13,7 @@ internal sealed class RunControl : IDisposable
     private readonly HashSet<ulong> _hardware = [];
     private readonly HashSet<DataWatch> _watches = [];
 
-    /// <summary>Whose shutdown was reported: told once, it goes on to its end.</summary>
+    /// <summary>A shutdown was reported: told once, the machine goes on to its end, unless it is reset.</summary>
     private bool _hasReportedShutdown;
 
     /// <summary>The processor that was reported at a breakpoint which the client does not know again; negative for none.</summary>
@@ -120,6 +120,7 @@ internal sealed class RunControl : IDisposable
             }
         }
 
+        _hasReportedShutdown &= Array.Exists(_cpus, cpu => cpu.IsShutDown);
         Machine.HaltsAtTripleFault = !_hasReportedShutdown;
         for (var i = 0; i < _cpus.Length; i++)
         {
