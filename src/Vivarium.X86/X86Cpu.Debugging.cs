@@ -12,7 +12,7 @@ public sealed unsafe partial class X86Cpu
     /// Whether a debugger is attached that has dealt with the stop for which <see cref="Run"/> returned <see cref="VcpuExitReason.Debug"/> last:
     /// nothing needs to be halted for it any more. Any thread.
     /// </summary>
-    public bool IsDebugStopOver => _debugger is { Stop.Kind: DebugStopKind.None };
+    public bool IsDebugStopOver => _debugger is { Stop.Kind: DebugStopKind.None } or { IsHeld: true };
 
     /// <summary>Attaches a debugger, which is to be detached, or returns the one that is.</summary>
     internal CpuDebugger AttachDebugger() => _debugger ??= new CpuDebugger(this, _core);

@@ -242,6 +242,44 @@ public sealed class GdbServerTests
         }
     }
 
+    /// <summary>Both processors meet breakpoints and watches all the time, often together: none is lost, none told twice.</summary>
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task Two_processors_lose_no_stop(ExecutionEngine engine)
+    {
+        // The second one is started by INIT and a startup IPI to page 8, then this one counts.
+        byte[] start = [0xBF, 0x10, 0x03, 0xE0, 0xFE, 0xC7, 0x07, 0, 0, 0, 1, 0xBF, 0x00, 0x03, 0xE0, 0xFE, 0xC7, 0x07, 0x00, 0x45, 0, 0, 0xC7, 0x07, 0x08, 0x46, 0, 0];
+        await using var vm = TestGuest.Create(engine, [.. start, .. TestGuest.Counting], cpus: 2);
+        vm.Memory.TryWrite(0x8000, [0x40, 0xA3, 0x00, 0x88, 0xEB, 0xFA]); // inc ax; mov [8800h], ax; jmp 8000h
+        await vm.StartAsync();
+        using var client = await RspClient.ConnectAsync(vm.GdbServer!.EndPoint);
+        await client.AskAsync("qSupported:hwbreak+");
+        await client.AskAsync($"Z1,{TestGuest.Store + (ulong)start.Length:x},1");
+        await client.AskAsync("Z1,8001,1");
+        await client.AskAsync("Z2,8800,2");
+        var first = 0UL;
+        var second = (Increments: 0UL, Stores: 0UL);
+        for (var i = 0; i < 150; i++)
+        {
+            switch (await client.AskAsync("vCont;c"))
+            {
+                case "T05thread:1;hwbreak:;":
+                    Assert.Equal(++first, await ReadAsync(client, RaxNumber));
+                    Assert.Equal("T05thread:1;", await client.AskAsync("vCont;s:1"));
+                    break;
+                case "T05thread:2;watch:8800;":
+                    Assert.Equal((++second.Stores, second.Increments), (await ReadAsync(client, RaxNumber), second.Stores));
+                    break;
+                case var reply:
+                    Assert.Equal("T05thread:2;", reply);
+                    Assert.Equal((1UL, ++second.Increments), (await ReadAsync(client, RipNumber), await ReadAsync(client, RaxNumber)));
+                    break;
+            }
+        }
+
+        Assert.InRange(first, 20UL, 130UL);
+    }
+
     [Fact]
     public async Task A_port_in_use_is_named()
     {

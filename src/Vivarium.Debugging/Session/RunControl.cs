@@ -13,16 +13,17 @@ internal sealed class RunControl : IDisposable
     private readonly HashSet<ulong> _hardware = [];
     private readonly HashSet<DataWatch> _watches = [];
 
+    /// <summary>Instructions that each processor had completed when it was reported at a breakpoint which the client does not know again.</summary>
+    private readonly ulong?[] _hiddenSince;
+
     /// <summary>A shutdown was reported: told once, the machine goes on to its end, unless it is reset.</summary>
     private bool _hasReportedShutdown;
-
-    /// <summary>The processor that was reported at a breakpoint which the client does not know again; negative for none.</summary>
-    private int _hiddenBreakpoint = -1;
 
     public RunControl(IDebuggedMachine machine)
     {
         Machine = machine;
         _cpus = [.. machine.Processors.Select(cpu => cpu.AttachDebugger())];
+        _hiddenSince = new ulong?[_cpus.Length];
         Last = new StopReport(StopReport.Trap, 0);
     }
 
@@ -127,12 +128,11 @@ internal sealed class RunControl : IDisposable
             switch (plans[i].Kind)
             {
                 case RunKind.Hold: _cpus[i].Hold(); break;
-                case RunKind.Continue: _cpus[i].Continue(passesBreakpoint: i == _hiddenBreakpoint); break;
+                case RunKind.Continue: _cpus[i].Continue(passesBreakpoint: _hiddenSince[i] == Machine.Processors[i].InstructionCount); break;
                 default: _cpus[i].Step(plans[i].Start, plans[i].End); break;
             }
         }
 
-        _hiddenBreakpoint = -1;
         return true;
     }
 
@@ -142,10 +142,11 @@ internal sealed class RunControl : IDisposable
     /// </summary>
     public StopReport Report()
     {
-        for (var i = 1; i <= _cpus.Length; i++)
+        // Who was held has stopped before, if at all.
+        for (var i = 1; i <= 2 * _cpus.Length; i++)
         {
             var index = (Last.Processor + i) % _cpus.Length;
-            if (DescribeStop(index) is { } report)
+            if (_cpus[index].IsHeld == i > _cpus.Length && DescribeStop(index) is { } report)
             {
                 ForgetStops(index);
                 return Last = report;
@@ -190,7 +191,7 @@ internal sealed class RunControl : IDisposable
     /// </summary>
     private StopReport DescribeHidden(int index)
     {
-        _hiddenBreakpoint = index;
+        _hiddenSince[index] = Machine.Processors[index].InstructionCount;
         return new StopReport(StopReport.Trap, index);
     }
 
