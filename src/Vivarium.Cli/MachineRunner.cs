@@ -26,6 +26,13 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
                 bridge.StartInput();
             }
 
+            if (options.Gdb is { } gdb)
+            {
+                var where = vm.ServeGdb(gdb).EndPoint;
+                await errors.WriteLineAsync(
+                    $"vivarium: {(gdb.StartsHalted ? "the guest waits for gdb" : "gdb is served")} at {where}; connect with: gdb -ex 'target remote {where}'").ConfigureAwait(false);
+            }
+
             var summary = new RunSummary(vm);
             await vm.StartAsync(cancellationToken).ConfigureAwait(false);
             var (code, end) = await WaitAsync(vm, cancellationToken).ConfigureAwait(false);

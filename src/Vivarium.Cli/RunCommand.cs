@@ -12,6 +12,10 @@ internal static class RunCommand
           vivarium run --multiboot kernel.elf --timeout 10 --engine interpreter
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60
           vivarium run --snapshot-load vm.snap
+          vivarium run --kernel vmlinuz --append "console=ttyS0 nokaslr" --gdb 1234
+            and in another window: gdb vmlinux -ex "target remote :1234" -ex "hbreak start_kernel" -ex continue
+
+        With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
         Keys, with --serial stdio (all others go to the guest as they are):
           Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A Ctrl-A sends Ctrl-A
@@ -45,9 +49,12 @@ internal static class RunCommand
         var save = new Option<string?>("--snapshot-save") { HelpName = "F", Description = "Writes a snapshot here at the timeout, at Ctrl-A X and at Ctrl-A S." };
         var load = new Option<string?>("--snapshot-load") { HelpName = "F", Description = "Goes on from this snapshot; memory, CPUs and model come from it." };
         var timeout = new Option<string?>("--timeout") { HelpName = "SECONDS", Description = "Ends the machine after so long." };
+        var gdb = new Option<string?>("--gdb") { HelpName = "WHERE", Description = "Serves gdb at PORT of this host, or at ADDRESS:PORT; port 0 takes a free one. The guest waits for it." };
+        var gdbNoWait = new Option<bool>("--gdb-nowait") { Description = "With --gdb: the guest runs, and gdb halts it by connecting." };
+        var gdbRegisters = new Option<string>("--gdb-registers") { HelpName = "SET", Description = $"As what gdb sees the guest: {GdbArguments.SetNames}.", DefaultValueFactory = _ => "x64" };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, debugConsole, save, load, timeout,
+            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -69,6 +76,7 @@ internal static class RunCommand
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),
                 TimeoutSeconds = RunOptions.ParseSeconds(result.GetValue(timeout)),
+                Gdb = GdbArguments.Parse(result.GetValue(gdb), result.GetValue(gdbNoWait), result.GetValue(gdbRegisters)!),
             };
             options.Validate();
             return new MachineRunner(options, result.InvocationConfiguration.Error).RunAsync(cancellationToken);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Vivarium.Debugging;
 using Vivarium.X86;
 
 namespace Vivarium.Cli;
@@ -41,6 +42,9 @@ internal sealed record RunOptions
     public string? SnapshotLoad { get; init; }
 
     public double? TimeoutSeconds { get; init; }
+
+    /// <summary>How gdb is served; null if it is not.</summary>
+    public GdbServerOptions? Gdb { get; init; }
 
     public bool IsSerialStdio => Serial == "stdio";
 

@@ -67,7 +67,8 @@ public sealed unsafe partial class X86Cpu
         _state->PendingDebug = 0;
         _state->Activity = _options.IsBootstrap ? ActivityState.Active : ActivityState.WaitForStartup;
         _core.Pending = PendingKind.None;
-        _resumesAtStop = false;
+        ResumesAtStop = false;
+        _debugger?.ForgetStop();
         _stalled = 0;
         _core.FlushTlb();
         _core.UpdateMode();

@@ -10,10 +10,16 @@ public sealed unsafe partial class X86Cpu
     private const int SpinPauses = 256;
 
     private readonly ConcurrentQueue<ulong> _invalidated = new();
-    private bool _resumesAtStop;
+
+    /// <summary>An interrupt or debug trap was delivered since a debugger last looked.</summary>
+    private bool _hasDelivered;
+
+    /// <summary>Under a debugger: what ended a halt has not been delivered yet.</summary>
+    private bool _wakes;
 
     /// <inheritdoc/>
-    public bool HasWork => _core.HasEvents || _state->Activity == ActivityState.Active || (_state->Activity == ActivityState.Halted && EndsHalt);
+    public bool HasWork => _debugger is not { IsHeld: true }
+        && (_core.HasEvents || _state->Activity == ActivityState.Active || (_state->Activity == ActivityState.Halted && EndsHalt));
 
     private bool EndsHalt => _state->Kicked != 0 || _state->PendingDebug != 0 || NmiIsDeliverable || InterruptIsDeliverable;
 
@@ -24,6 +30,11 @@ public sealed unsafe partial class X86Cpu
     /// <inheritdoc/>
     public VcpuExit Run(long instructionBudget)
     {
+        if (_debugger is { IsHeld: true })
+        {
+            return new VcpuExit(VcpuExitReason.Halted, 0);
+        }
+
         _revocation.Enter();
         _core.PauseCount = 0;
         var left = instructionBudget;
@@ -81,28 +92,42 @@ public sealed unsafe partial class X86Cpu
                 continue;
             }
 
-            if (_state->Activity == ActivityState.Active && !Step(shadow != InterruptShadow.None, ref left))
+            if (_debugger is not null && EndsStepInHandler())
+            {
+                return VcpuExitReason.Debug;
+            }
+
+            if (_state->Activity == ActivityState.Active && !Step(shadow, ref left))
             {
                 return VcpuExitReason.Debug;
             }
         }
     }
 
-    /// <summary>Executes some blocks, or one instruction alone, and delivers what it raised. False: a stop address was reached.</summary>
-    private bool Step(bool shadow, ref long left)
+    /// <summary>Whether the debugger steps and the step was the way into a handler, where it stops.</summary>
+    private bool EndsStepInHandler()
+    {
+        var delivered = _hasDelivered;
+        _hasDelivered = false;
+        return delivered && _debugger!.StopsHere(isInMiddle: false);
+    }
+
+    /// <summary>Executes some blocks, or one instruction alone, and delivers what it raised. False: a debugger's stop.</summary>
+    private bool Step(InterruptShadow shadow, ref long left)
     {
         var before = left;
-        var resumes = _resumesAtStop;
-        _resumesAtStop = false;
+        var resumes = ResumesAtStop;
+        ResumesAtStop = false;
+        _wakes = false;
 
         // What waits behind a shadow must come right after one instruction: the next may be CLI.
-        var alone = resumes || (_state->FlagSystem & Rflags.Tf) != 0 || _core.HasBreakpoints || (shadow && (EndsHalt || _core.HasEvents));
+        var alone = resumes || (_state->FlagSystem & Rflags.Tf) != 0 || _core.HasBreakpoints || _debugger is { IsStepping: true }
+            || (shadow != InterruptShadow.None && (EndsHalt || _core.HasEvents));
         if (alone)
         {
-            if (!resumes && _interpreter.Finder.StopAddresses.Contains(_state->Rip))
+            if (!resumes && _interpreter.Finder.StopAddresses.Contains(_core.CodeAddress(_state->Rip)))
             {
-                _resumesAtStop = true;
-                return false;
+                return StopAtAddress(shadow);
             }
 
             left = StepAlone(left);
@@ -110,8 +135,7 @@ public sealed unsafe partial class X86Cpu
         else
         {
             _state->FlagSystem &= ~Rflags.Rf;
-            var engine = _interpreter.Finder.StopAddresses.Count == 0 ? _engine : _interpreter;
-            left = _core.HasExactBudget ? ExecuteExactly(engine, left) : engine.Execute(left);
+            left = _core.HasExactBudget ? ExecuteExactly(_engine, left) : _engine.Execute(left);
         }
 
         var begun = before;
@@ -146,12 +170,21 @@ public sealed unsafe partial class X86Cpu
                 break;
             case PendingKind.StopAddress:
                 _core.Pending = PendingKind.None;
-                _resumesAtStop = true;
-                return false;
+                return StopAtAddress(left == before ? shadow : _state->InterruptShadow);
         }
 
+        var isInMiddle = _core.Pending == PendingKind.Restart;
         _core.Pending = PendingKind.None;
-        return true;
+        return _debugger is null || !_debugger.StopsHere(isInMiddle);
+    }
+
+    /// <summary>Always false. What waits behind a shadow goes on waiting for the instruction that was not begun.</summary>
+    private bool StopAtAddress(InterruptShadow shadow)
+    {
+        _state->InterruptShadow = shadow;
+        ResumesAtStop = true;
+        _debugger?.NoteBreakpoint();
+        return false;
     }
 
     /// <summary>One instruction under TF or breakpoints: instruction breakpoints before it, the single-step trap after it.</summary>
@@ -194,13 +227,14 @@ public sealed unsafe partial class X86Cpu
         {
             _state->Dr[6] = (_state->Dr[6] & ~0xFUL) | _state->PendingDebug;
             _state->PendingDebug = 0;
+            _hasDelivered = true;
             if (!ExceptionDispatch.TryDeliver(_core, ExceptionVector.Debug, 0))
             {
                 return false;
             }
         }
 
-        if (shadow != InterruptShadow.None)
+        if (shadow != InterruptShadow.None || (_debugger is { IsStepping: true, MasksInterrupts: true } && !_wakes))
         {
             return true;
         }
@@ -226,7 +260,12 @@ public sealed unsafe partial class X86Cpu
         return true;
     }
 
-    private bool DeliverExternal(byte vector) => ExceptionDispatch.TryDeliverExternal(_core, vector);
+    private bool DeliverExternal(byte vector)
+    {
+        _hasDelivered = true;
+        _wakes = false;
+        return ExceptionDispatch.TryDeliverExternal(_core, vector);
+    }
 
     /// <summary>Whether something ends the halt.</summary>
     private bool TryWake()
@@ -238,6 +277,7 @@ public sealed unsafe partial class X86Cpu
 
         _state->Kicked = 0;
         _state->Activity = ActivityState.Active;
+        _wakes = _debugger is not null;
         return true;
     }
 

@@ -51,7 +51,7 @@ public sealed unsafe partial class X86Cpu
         _core.ClearSignals();
         _core.Post((CpuEvents)reader.ReadByte(EventsTag) & SavedEvents);
         _core.Pending = PendingKind.None;
-        _resumesAtStop = false;
+        ResumesAtStop = false;
         _stalled = 0;
         _interpreter.Clear();
         _engine.Clear();

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Vivarium.Bus;
+using Vivarium.Debugging;
 using Vivarium.Devices;
 using Vivarium.Memory;
 using Vivarium.Scheduling;
@@ -35,6 +36,7 @@ public sealed class VirtualMachineBuilder
     private IEntropySource _entropy = new HostEntropy();
     private DateTimeOffset? _wallClock;
     private ICharacterSink _debugConsole = new NullCharacterSink();
+    private GdbServerOptions? _gdb;
     private bool _built;
 
     /// <summary>How processors are made; tests put their own.</summary>
@@ -168,6 +170,16 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
+    /// <summary>
+    /// Serves gdb from <see cref="Build"/> on, as <see cref="VirtualMachine.ServeGdb"/> does. By default the machine, once started, waits at its
+    /// first instruction for a client to let it go on.
+    /// </summary>
+    public VirtualMachineBuilder WithGdbServer(GdbServerOptions? options = null)
+    {
+        _gdb = options ?? new GdbServerOptions();
+        return this;
+    }
+
     /// <summary>Adds a device: <paramref name="attach"/> creates it from the context's services and maps it. Called once, by <see cref="Build"/>.</summary>
     public VirtualMachineBuilder WithDevice(Action<DeviceContext> attach)
     {
@@ -182,6 +194,7 @@ public sealed class VirtualMachineBuilder
     /// </exception>
     /// <exception cref="GuestImageException">What to boot does not fit the machine.</exception>
     /// <exception cref="OutOfMemoryException">The host has no address space for the memory.</exception>
+    /// <exception cref="IOException">gdb cannot be served at the address given.</exception>
     public VirtualMachine Build()
     {
         Validate();
@@ -367,7 +380,22 @@ public sealed class VirtualMachineBuilder
 
         // Disposed in the reverse order of creation: who uses something goes before it.
         owned.Reverse();
-        return new VirtualMachine(parts, scheduler.AddMachine(_name, _share), serialPorts);
+        var schedule = scheduler.AddMachine(_name, _share);
+        var machine = new VirtualMachine(parts, schedule, serialPorts);
+        if (_gdb is not null)
+        {
+            try
+            {
+                machine.ServeGdb(_gdb);
+            }
+            catch
+            {
+                schedule.Dispose();
+                throw;
+            }
+        }
+
+        return machine;
     }
 
     private static T Own<T>(List<IDisposable> owned, T disposable)

@@ -31,6 +31,13 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run --rom a --snapshot-save /nowhere/file")]
     [InlineData("run --rom /")]
     [InlineData("run --rom a --frobnicate")]
+    [InlineData("run --rom a --gdb x")]
+    [InlineData("run --rom a --gdb 65536")]
+    [InlineData("run --rom a --gdb -1")]
+    [InlineData("run --rom a --gdb nowhere.example:1234")]
+    [InlineData("run --rom a --gdb 127.0.0.1:")]
+    [InlineData("run --rom a --gdb-nowait")]
+    [InlineData("run --rom a --gdb 0 --gdb-registers arm")]
     [InlineData("run --snapshot-load /nowhere/vm.snap")]
     [InlineData("inspect")]
     [InlineData("inspect /nowhere/file")]
@@ -147,6 +154,33 @@ public sealed class CommandLineTests : IDisposable
         byte[] code = [0x2E, 0x0F, 0x01, 0x1E, 0xFA, 0xFF, 0xCC];
         code.CopyTo(rom, rom.Length - 16);
         Assert.Equal(70, (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60", "--engine", engine)).Code);
+    }
+
+    [Fact]
+    public async Task A_guest_waits_for_gdb_unless_told_otherwise()
+    {
+        // mov al, 20; out 0F4h, al; hlt
+        var rom = new byte[4096];
+        byte[] code = [0xB0, 0x14, 0xE6, 0xF4, 0xF4];
+        code.CopyTo(rom, rom.Length - 16);
+        var file = WriteFile("rom", rom);
+        var (waits, errors) = await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "0.3", "--gdb", "0");
+        Assert.Equal(124, waits);
+        Assert.StartsWith("vivarium: the guest waits for gdb at 127.0.0.1:", errors, StringComparison.Ordinal);
+        Assert.Contains(" 0.0 million instructions", errors, StringComparison.Ordinal);
+        var (runs, served) = await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "60", "--gdb", "localhost:0", "--gdb-nowait", "--gdb-registers", "x86real");
+        Assert.Equal(41, runs);
+        Assert.StartsWith("vivarium: gdb is served at 127.0.0.1:", served, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_named()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        var (code, errors) = await RunAsync("run", "--rom", WriteFile("rom", new byte[4096]), "--serial", "none", "--gdb", $"{listener.LocalEndpoint}");
+        Assert.Equal(64, code);
+        Assert.StartsWith($"vivarium: gdb cannot be served at {listener.LocalEndpoint}: another program listens there", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -60,6 +60,9 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Entry, exit and callbacks, at the start of the cache.</summary>
     public Thunks Thunks { get; }
 
+    /// <summary>Where blocks end because a vCPU may have to stop there.</summary>
+    public StopOffsets Stops { get; } = new();
+
     /// <summary>Counts how often the cache was emptied.</summary>
     public int Generation { get; private set; }
 

@@ -200,9 +200,10 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>
     /// Whether a jump may lead straight to an offset from the page of this block: an instruction that starts there also ends in the page, so
-    /// that its block depends on no other.
+    /// that its block depends on no other. Where a vCPU may have to stop, its address decides.
     /// </summary>
-    private static bool IsLinkable(int target) => target is >= 0 and <= 4096 - BlockDecoder.MaxInstructionBytes;
+    private bool IsLinkable(int target) =>
+        target is >= 0 and <= 4096 - BlockDecoder.MaxInstructionBytes && !_cache.Stops.MayHold((ulong)target);
 
     /// <summary>Out of the page, or near its end: through the jump cache.</summary>
     private void EmitFarEdge(int target, int count)

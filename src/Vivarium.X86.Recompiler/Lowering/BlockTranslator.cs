@@ -34,7 +34,7 @@ internal sealed unsafe partial class BlockTranslator
         _run = run;
         _mode = mode;
         var count = run.Count;
-        if (isHot)
+        if (isHot && !cache.Stops.MayHold(run.Gpa))
         {
             run.Unroll();
         }

@@ -100,6 +100,12 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (code == 0)
             {
                 FlagImage.Load(_state, _fields, default);
+                if (_core.Pending == PendingKind.StopAddress)
+                {
+                    // What the last instruction held back is held back until this one ends.
+                    return left;
+                }
+
                 _state->InterruptShadow = InterruptShadow.None;
                 return _core.Pending != PendingKind.None ? left : InterpretOne(left);
             }
@@ -184,6 +190,29 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         }
 
         _finder.NewContext();
+    }
+
+    /// <inheritdoc/>
+    public void HoldOffset(ulong address)
+    {
+        lock (_cache.Gate)
+        {
+            if (_cache.Stops.Hold(address))
+            {
+                _core.BeginExclusive();
+                _cache.Empty();
+                _core.EndExclusive();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReleaseOffset(ulong address)
+    {
+        lock (_cache.Gate)
+        {
+            _cache.Stops.Release(address);
+        }
     }
 
     /// <inheritdoc/>
@@ -288,7 +317,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return known->Code;
         }
 
-        if (!_finder.TryLocate(rip, out var gpa))
+        if (_finder.IsStop(rip) || !_finder.TryLocate(rip, out var gpa))
         {
             return 0;
         }
@@ -351,7 +380,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
 #pragma warning disable RS0030 // Time that the host spends, for reports; no guest sees it.
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
-        if (!(key.SecondPageGpa == DecodedRun.NoPage ? _finder.TryDecodeRun(key.Gpa, _run) : _finder.TryDecodeAcross(key.Gpa, key.SecondPageGpa, _run)))
+        if (!(key.SecondPageGpa == DecodedRun.NoPage ? _finder.TryDecodeRun(key.Gpa, _run, _cache.Stops) : _finder.TryDecodeAcross(key.Gpa, key.SecondPageGpa, _run)))
         {
             return null;
         }

@@ -5,12 +5,20 @@ internal sealed unsafe partial class CpuCore
 {
     private const ulong EnableBits = 0xFF;
 
+    /// <summary>What a debugger watches, null if nothing.</summary>
+    public DataWatches? Watches { get; set; }
+
     /// <summary>Whether any breakpoint is enabled in DR7.</summary>
     public bool HasBreakpoints => (State->Dr[7] & EnableBits) != 0;
 
-    /// <summary>Whether a data or I/O breakpoint watches the page: then it is not cached, so that every access is seen.</summary>
-    private bool HasDataBreakpoint(ulong linear)
+    /// <summary>Whether the guest or a debugger watches the page: then it is not cached, so that every access is seen.</summary>
+    private bool IsWatchedPage(ulong linear)
     {
+        if (Watches is { } watches && watches.TouchesPage(linear))
+        {
+            return true;
+        }
+
         if (!HasBreakpoints)
         {
             return false;
@@ -27,9 +35,29 @@ internal sealed unsafe partial class CpuCore
         return false;
     }
 
-    /// <summary>Records a trap for after the instruction if the access touches a watched range.</summary>
+    /// <summary>
+    /// Whether a debugger watches what is about to be accessed, so that the instruction must run alone: the processor stops behind it. Asked
+    /// once the access is certain and has changed nothing.
+    /// </summary>
+    private bool WaitsForWatch(ulong linear, int sizeBytes, PageAccess access)
+    {
+        if (Watches is not { } watches || RunsAlone || !watches.Sees(linear, sizeBytes, access))
+        {
+            return false;
+        }
+
+        Pending = PendingKind.RunAlone;
+        return true;
+    }
+
+    /// <summary>Records a trap, or a debugger's stop, for after the instruction if the access touches a watched range.</summary>
     private void NoteDataAccess(ulong linear, int sizeBytes, PageAccess access)
     {
+        if (Watches is { } watches && watches.Note(linear, sizeBytes, access))
+        {
+            Post(CpuEvents.Look);
+        }
+
         if (!HasBreakpoints)
         {
             return;

@@ -168,7 +168,7 @@ internal sealed unsafe partial class CpuCore
             return false;
         }
 
-        return true;
+        return !WaitsForWatch(linear, sizeBytes, PageAccess.Write);
     }
 
     /// <summary>
@@ -197,7 +197,7 @@ internal sealed unsafe partial class CpuCore
 
         if (first == destination.Length)
         {
-            if (host == null && !CanReachOut())
+            if ((host == null && !CanReachOut()) || WaitsForWatch(linear, destination.Length, PageAccess.Read))
             {
                 return false;
             }
@@ -207,7 +207,8 @@ internal sealed unsafe partial class CpuCore
         else
         {
             if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Read, mode, out var gpa2, out var host2, out _)
-                || ((host == null || host2 == null) && !CanReachOut()))
+                || ((host == null || host2 == null) && !CanReachOut())
+                || WaitsForWatch(linear, destination.Length, PageAccess.Read))
             {
                 return false;
             }
@@ -249,7 +250,8 @@ internal sealed unsafe partial class CpuCore
             return false;
         }
 
-        if ((host == null || (first != source.Length && host2 == null)) && !CanReachOut())
+        if (((host == null || (first != source.Length && host2 == null)) && !CanReachOut())
+            || WaitsForWatch(linear, source.Length, PageAccess.Write))
         {
             return false;
         }

@@ -109,7 +109,7 @@ internal sealed unsafe partial class CpuCore
         }
 
         host = page == null ? null : page + (gpa & 0xFFF);
-        if (page != null && mode != MmuMode.UserAligned && !HasDataBreakpoint(linear))
+        if (page != null && mode != MmuMode.UserAligned && !IsWatchedPage(linear))
         {
             Fill(linear, mode, page, result, cacheWrite);
         }

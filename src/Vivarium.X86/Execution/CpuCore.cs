@@ -169,6 +169,9 @@ internal sealed unsafe partial class CpuCore
         return (State->Cs.Attributes & SegmentRegister.Default32) != 0 ? (uint)rip : (ushort)rip;
     }
 
+    /// <summary>Linear address of code at an instruction pointer.</summary>
+    public ulong CodeAddress(ulong rip) => Is64BitCode ? rip : (uint)(State->Cs.Base + rip);
+
     public bool IsLongMode => (State->Efer & ControlBits.EferLma) != 0;
 
     /// <summary>64-bit mode, as against compatibility mode.</summary>

@@ -29,4 +29,7 @@ internal enum CpuEvents
 
     /// <summary>A PV kick.</summary>
     Kick = 128,
+
+    /// <summary>Nothing but a debugger: its watch saw an access, or it set a stop address.</summary>
+    Look = 256,
 }

@@ -15,6 +15,15 @@ internal interface IExecutionEngine : IDisposable
     /// <summary>Drops everything that was translated, as after a restore.</summary>
     void Clear();
 
+    /// <summary>
+    /// From now on no block goes on over an instruction at this address's offset in any page, and a block that begins there is
+    /// entered by its address alone (see <see cref="StopOffsets"/>). Until as many calls of <see cref="ReleaseOffset"/>.
+    /// </summary>
+    void HoldOffset(ulong address);
+
+    /// <summary>Takes back one <see cref="HoldOffset"/>.</summary>
+    void ReleaseOffset(ulong address);
+
     /// <summary>An event was posted: leave <see cref="Execute"/> soon. Any thread.</summary>
     void Interrupt();
 }

@@ -34,7 +34,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     public ulong Context { get; private set; } = 1UL << 16;
 
     /// <summary>Addresses at which the processor stops before executing.</summary>
-    public HashSet<ulong> StopAddresses { get; } = [];
+    public StopAddressSet StopAddresses { get; } = new();
 
     /// <summary>Recomputes <see cref="Mode"/> and <see cref="Context"/> after anything but straight execution.</summary>
     public void Refresh()
@@ -67,13 +67,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     /// <summary>The block at RIP, or null with a fault recorded.</summary>
     public Block* Find(ulong rip)
     {
-        if (StopAddresses.Count != 0 && StopAddresses.Contains(rip))
-        {
-            _core.Pending = PendingKind.StopAddress;
-            return null;
-        }
-
-        if (!TryLinear(rip, out var linear) || !TryFetch(linear, out var gpa))
+        if (IsStop(rip) || !TryLinear(rip, out var linear) || !TryFetch(linear, out var gpa))
         {
             return null;
         }
@@ -99,6 +93,18 @@ internal sealed unsafe class BlockFinder : IDisposable
         return block;
     }
 
+    /// <summary>Whether the processor stops at an instruction pointer; then that is recorded.</summary>
+    public bool IsStop(ulong rip)
+    {
+        if (StopAddresses.Count == 0 || !StopAddresses.Contains(_core.CodeAddress(rip)))
+        {
+            return false;
+        }
+
+        _core.Pending = PendingKind.StopAddress;
+        return true;
+    }
+
     /// <summary>Starts a new context: nothing that was found before holds.</summary>
     public void NewContext()
     {
@@ -117,9 +123,9 @@ internal sealed unsafe class BlockFinder : IDisposable
 
     /// <summary>
     /// Decodes what a recompiler translates, marked as code. False if that cannot be kept: it is not memory, or its first instruction runs
-    /// into the next page.
+    /// into the next page. It ends before an instruction at one of the <paramref name="stops"/>.
     /// </summary>
-    public bool TryDecodeRun(ulong gpa, DecodedRun run)
+    public bool TryDecodeRun(ulong gpa, DecodedRun run, StopOffsets stops)
     {
         var offset = (int)(gpa & 0xFFF);
         int count;
@@ -133,7 +139,12 @@ internal sealed unsafe class BlockFinder : IDisposable
             }
 
             // SAFETY: as in Decode.
-            count = _decoder.Decode(new ReadOnlySpan<byte>(page + offset, 4096 - offset), offset, Mode, BlockDecoder.MaxInstructions, run.Ops, out length, run.Instructions);
+            var code = new ReadOnlySpan<byte>(page + offset, 4096 - offset);
+            count = _decoder.Decode(code, offset, Mode, BlockDecoder.MaxInstructions, run.Ops, out length, run.Instructions);
+            if (stops.Any && stops.CountBefore(run.Ops, count) is var allowed && allowed < count)
+            {
+                count = _decoder.Decode(code, offset, Mode, allowed, run.Ops, out length, run.Instructions);
+            }
         }
         while (count != 0 && !TryClaim(gpa, length));
 
@@ -293,7 +304,12 @@ internal sealed unsafe class BlockFinder : IDisposable
                 }
 
                 // SAFETY: the page is memory until the next boundary, and the span ends with it.
-                count = _decoder.Decode(new ReadOnlySpan<byte>(page + offset, 4096 - offset), offset, Mode, LimitInstructions(linear, maxInstructions), ops, out length);
+                var code = new ReadOnlySpan<byte>(page + offset, 4096 - offset);
+                count = _decoder.Decode(code, offset, Mode, LimitInstructions(linear, maxInstructions), ops, out length);
+                if (StopAddresses.Offsets.Any && StopAddresses.Offsets.CountBefore(ops, count) is var allowed && allowed < count)
+                {
+                    count = _decoder.Decode(code, offset, Mode, allowed, ops, out length);
+                }
             }
             while (count != 0 && cached && !TryClaim(gpa, length));
 
@@ -330,12 +346,12 @@ internal sealed unsafe class BlockFinder : IDisposable
         }
     }
 
-    /// <summary>Near the end of a code segment, and while stop addresses are set, blocks are single instructions.</summary>
+    /// <summary>Near the end of a code segment blocks are single instructions.</summary>
     private int LimitInstructions(ulong linear, int maxInstructions)
     {
         var s = _core.State;
         var nearLimit = (Mode & DecodeMode.FlatCode) == 0 && linear - s->Cs.Base + (BlockDecoder.MaxInstructions * BlockDecoder.MaxInstructionBytes) > s->Cs.Limit;
-        return nearLimit || StopAddresses.Count != 0 ? 1 : maxInstructions;
+        return nearLimit ? 1 : maxInstructions;
     }
 
     /// <summary>Whether bytes of code end within the code segment.</summary>

@@ -217,7 +217,7 @@ internal sealed unsafe partial class Interpreter
                     return budget;
                 }
 
-                if (!block->CrossesPage && Finder.Cache.Find(block->Gpa, block->Mode) == block)
+                if (!block->CrossesPage && !Finder.StopAddresses.Offsets.MayHold(block->Gpa) && Finder.Cache.Find(block->Gpa, block->Mode) == block)
                 {
                     op->Target = (nint)block;
                 }

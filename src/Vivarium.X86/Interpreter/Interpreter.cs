@@ -67,6 +67,15 @@ internal sealed unsafe partial class Interpreter : IExecutionEngine
     public void Clear() => Finder.Cache.Clear();
 
     /// <inheritdoc/>
+    public void HoldOffset(ulong address) => Clear();
+
+    /// <inheritdoc/>
+    public void ReleaseOffset(ulong address)
+    {
+        // The finder's own set has it.
+    }
+
+    /// <inheritdoc/>
     public void Interrupt()
     {
         // It asks the core before each block.

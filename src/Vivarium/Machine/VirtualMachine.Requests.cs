@@ -81,9 +81,18 @@ public sealed partial class VirtualMachine
 
     private sealed class Observer(VirtualMachine machine) : IVcpuObserver
     {
-        public void OnStopped(IVcpu vcpu, VcpuExit exit) => machine.OnPowerRequest(exit.Reason == VcpuExitReason.Shutdown
-            ? new PowerRequest(PowerRequestKind.End, new ShutdownReason(ShutdownKind.TripleFault))
-            : new PowerRequest(PowerRequestKind.Pause, null));
+        public void OnStopped(IVcpu vcpu, VcpuExit exit)
+        {
+            if (exit.Reason == VcpuExitReason.Shutdown && machine._haltsAtTripleFault is false)
+            {
+                machine.OnPowerRequest(new PowerRequest(PowerRequestKind.End, new ShutdownReason(ShutdownKind.TripleFault)));
+            }
+            else if (exit.Reason == VcpuExitReason.Shutdown || vcpu is not X86MachineCpu { Cpu.IsDebugStopOver: true })
+            {
+                // Unless the debugger has seen this stop and let the machine go on before this thread came here.
+                machine.OnPowerRequest(new PowerRequest(PowerRequestKind.Pause, null));
+            }
+        }
 
         public void OnFailed(IVcpu vcpu, Exception exception) => machine.Fail(exception);
     }

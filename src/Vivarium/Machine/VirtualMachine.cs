@@ -71,13 +71,20 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     /// <summary>How each vCPU spent its time.</summary>
     public IReadOnlyList<VcpuUsage> Usage => [.. _vcpus.Select(vcpu => vcpu.Usage)];
 
-    /// <summary>Starts the guest.</summary>
+    /// <summary>Starts the guest, or pauses the machine at its first instruction if a debugger is to come first (<see cref="ServeGdb"/>).</summary>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         using var turn = await TakeTurnAsync(cancellationToken).ConfigureAwait(false);
         Require(MachineState.Created, "started");
-        Run();
+        if (_holdsAtStart)
+        {
+            ChangeState(MachineState.Paused);
+        }
+        else
+        {
+            Run();
+        }
     }
 
     /// <summary>Stops processors, timers and the clock at instruction boundaries. Does nothing if it is paused already.</summary>
@@ -124,6 +131,7 @@ public sealed partial class VirtualMachine : IAsyncDisposable
     /// <summary>Ends the machine and frees its memory.</summary>
     public async ValueTask DisposeAsync()
     {
+        await EndDebuggingAsync().ConfigureAwait(false);
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {

@@ -28,6 +28,10 @@ internal sealed unsafe class WrongProvider : ExecutionEngineProvider
 
         public void Clear() => interpreter.Clear();
 
+        public void HoldOffset(ulong address) => interpreter.HoldOffset(address);
+
+        public void ReleaseOffset(ulong address) => interpreter.ReleaseOffset(address);
+
         public void Interrupt() => interpreter.Interrupt();
 
         public void Dispose()
