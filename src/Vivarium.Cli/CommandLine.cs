@@ -25,6 +25,7 @@ internal static class CommandLine
             RunCommand.Create(),
             InspectCommand.Create(),
             TraceCommand.Create(),
+            BenchCommand.Create(),
             help,
             new VersionOption(),
         };
