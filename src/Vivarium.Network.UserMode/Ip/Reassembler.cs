@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Vivarium.Network.UserMode;
 
 /// <summary>
-/// Puts the pieces of IP packets together. At most so many packets at a time, each for at most so long; pieces that overlap end theirs
+/// Puts the pieces of IP packets together. At most so many packets at a time, each for at most so long; pieces that overlap in part end theirs
 /// (RFC 5722, and the same for IPv4). Not thread-safe.
 /// </summary>
 internal sealed class Reassembler
@@ -37,6 +37,12 @@ internal sealed class Reassembler
 
             entry = new Entry(nowNs + LifetimeNs);
             _entries.Add(key, entry);
+        }
+
+        if (entry.Pieces.Contains((layout.FragmentOffset, end)))
+        {
+            // The network doubled it.
+            return default;
         }
 
         var overlaps = entry.Pieces.Exists(other => layout.FragmentOffset < other.End && other.Start < end);

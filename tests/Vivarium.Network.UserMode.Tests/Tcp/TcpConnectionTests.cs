@@ -6,7 +6,7 @@ public sealed class TcpConnectionTests
 {
     private static readonly TcpSettings s_small = new() { ReceiveBytes = 20_000, SendBytes = 20_000, MaxSegmentBytes = 500, MaxBurstBytes = 4_000, MaxRetransmissions = 60 };
 
-    [Property(MaxTest = 150)]
+    [Property(MaxTest = 80)]
     public void Bytes_arrive_in_order_once_both_ways_and_both_ends_close(int seed)
     {
         var random = new Random(seed);
@@ -150,7 +150,7 @@ public sealed class TcpConnectionTests
         Assert.Equal(TcpFailure.Reset, wire.Client.Connection.Failure);
     }
 
-    [Property(MaxTest = 300)]
+    [Property(MaxTest = 200)]
     public void Whatever_comes_nothing_breaks(int seed)
     {
         var random = new Random(seed);
