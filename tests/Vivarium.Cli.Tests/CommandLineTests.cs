@@ -33,6 +33,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("inspect")]
     [InlineData("inspect /nowhere/file")]
     [InlineData("inspect /")]
+    [InlineData("bench")]
+    [InlineData("bench disk")]
+    [InlineData("bench switch --seconds 0")]
+    [InlineData("bench switch --seconds x")]
     [InlineData("trace")]
     [InlineData("trace /nowhere/file")]
     [InlineData("trace /")]
@@ -119,6 +123,9 @@ public sealed class CommandLineTests : IDisposable
         code.CopyTo(rom, rom.Length - 16);
         Assert.Equal(70, (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60", "--engine", engine)).Code);
     }
+
+    [Fact]
+    public async Task The_switch_is_measured() => Assert.Equal(0, (await RunAsync("bench", "switch", "--seconds", "1", "--json")).Code);
 
     [Fact]
     public async Task Traces_show_guest_and_host_code()

@@ -62,7 +62,8 @@ internal sealed partial class TcpConnection
             // RFC 5961 §3.2: only the exact number ends a connection.
             if (segment.Sequence == _receiveNext)
             {
-                End(State == TcpState.TimeWait || (_finReceived && State == TcpState.LastAck) ? TcpFailure.None : TcpFailure.Reset);
+                // Where both have sent their end, only the last word is missing (RFC 9293 §3.10.7.4).
+                End(State is TcpState.TimeWait or TcpState.LastAck or TcpState.Closing ? TcpFailure.None : TcpFailure.Reset);
             }
             else
             {

@@ -143,6 +143,17 @@ internal sealed class TcpWire
                 return;
             }
 
+            if (Connection.State == TcpState.Closed)
+            {
+                // Nobody is here any more, and says so.
+                if (header.Has(TcpFlags.Ack) && !header.Has(TcpFlags.Reset))
+                {
+                    _wire.Send(Other!, [.. segment[2..4], .. segment[..2], .. segment[8..12], 0, 0, 0, 0, 0x50, 4, 0, 0, 0, 0, 0, 0]);
+                }
+
+                return;
+            }
+
             Connection.Input(header, _wire.NowNs);
             AfterInput?.Invoke();
             Connection.Output(_wire.NowNs);
