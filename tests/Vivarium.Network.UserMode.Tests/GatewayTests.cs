@@ -394,6 +394,23 @@ public sealed class GatewayTests : IDisposable
     }
 
     [Fact]
+    public async Task A_guest_cannot_take_the_address_of_another()
+    {
+        var reserved = new MacAddress(0x0200_0000_0001);
+        var (gateway, guest) = Start(new UserModeOptions { Reservations = new Dictionary<MacAddress, IPAddress> { [reserved] = s_guest } });
+        using var thief = new TestGuest(_switch, 66, s_guest, new MacAddress(0x5255_0A00_0202));
+        guest.Listen(7);
+        thief.Listen(7);
+        guest.SendIcmp(s_gateway, 8, [0, 1, 0, 1]);
+        await Next(guest, 1);
+        thief.SendIcmp(s_gateway, 8, [0, 1, 0, 2]);
+        thief.SendRaw([0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0, 0, 0, 0, 66, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 66, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2]);
+        using var stream = await gateway.ConnectAsync(s_guest, 7);
+        Assert.True(guest.Accepted.Reader.TryRead(out _));
+        Assert.Equal(0, thief.ConnectionCount);
+    }
+
+    [Fact]
     public async Task Neighbours_and_routers_of_ipv6_are_answered()
     {
         var (_, guest) = Start();

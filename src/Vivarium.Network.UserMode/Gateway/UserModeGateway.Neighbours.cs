@@ -23,7 +23,7 @@ public sealed partial class UserModeGateway
 
         var sender = IpAddress.Read(arp[14..18]);
         var target = IpAddress.Read(arp[24..28]);
-        if (IsGuestAddress(sender))
+        if (IsGuestAddress(sender) && !_dhcp.IsAnothers(sender, guest, nowNs))
         {
             Learn(sender, guest, nowNs);
         }

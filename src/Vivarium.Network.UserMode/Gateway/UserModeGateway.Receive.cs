@@ -46,7 +46,7 @@ public sealed partial class UserModeGateway
             hops = ip[7];
         }
 
-        if (source.IsMulticast || IsOurs(source))
+        if (source.IsMulticast || IsOurs(source) || (source.IsV4 && _dhcp.IsAnothers(source, guest, nowNs)))
         {
             return;
         }

@@ -22,6 +22,10 @@ internal sealed class DhcpServer(DhcpSettings settings)
     public IEnumerable<(MacAddress Client, IpAddress Address, string? Name)> Leases =>
         _byAddress.Values.Where(lease => lease.IsTaken).Select(lease => (lease.Client, IpAddress.FromV4(lease.Address), lease.Name));
 
+    /// <summary>Whether an address has been given to somebody else, who alone may use it.</summary>
+    public bool IsAnothers(IpAddress address, MacAddress client, long nowNs) =>
+        _byAddress.TryGetValue(address.V4, out var lease) && (lease.IsTaken || lease.IsReserved) && lease.EndNs > nowNs && lease.Client != client;
+
     /// <summary>Binds an address to a client for good.</summary>
     public void Reserve(MacAddress client, IpAddress address)
     {
