@@ -136,7 +136,12 @@ internal readonly record struct PacketLayout
             {
                 layout = new PacketLayout
                 {
-                    EtherType = Ipv6, Network = start, Transport = start + position, End = start + end, Protocol = next, HasHopByHop = hopByHop,
+                    EtherType = Ipv6,
+                    Network = start,
+                    Transport = start + position,
+                    End = start + end,
+                    Protocol = next,
+                    HasHopByHop = hopByHop,
                 };
                 return true;
             }
