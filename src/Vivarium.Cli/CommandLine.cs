@@ -28,6 +28,7 @@ internal static class CommandLine
             InspectCommand.Create(),
             TraceCommand.Create(),
             DiskCommand.Create(),
+            BenchCommand.Create(),
             help,
             new VersionOption(),
         };

@@ -42,6 +42,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("inspect")]
     [InlineData("inspect /nowhere/file")]
     [InlineData("inspect /")]
+    [InlineData("bench")]
+    [InlineData("bench disk")]
+    [InlineData("bench switch --seconds 0")]
+    [InlineData("bench switch --seconds x")]
     [InlineData("trace")]
     [InlineData("trace /nowhere/file")]
     [InlineData("trace /")]
@@ -182,6 +186,9 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(64, code);
         Assert.StartsWith($"vivarium: gdb cannot be served at {listener.LocalEndpoint}: another program listens there", errors, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task The_switch_is_measured() => Assert.Equal(0, (await RunAsync("bench", "switch", "--seconds", "1", "--json")).Code);
 
     [Fact]
     public async Task Traces_show_guest_and_host_code()

@@ -16,7 +16,7 @@ public sealed partial class ReadMeTests
     [Fact]
     public void The_examples_parse()
     {
-        var root = new Command("vivarium") { RunCommand.Create(), InspectCommand.Create(), TraceCommand.Create(), DiskCommand.Create() };
+        var root = new Command("vivarium") { RunCommand.Create(), InspectCommand.Create(), TraceCommand.Create(), DiskCommand.Create(), BenchCommand.Create() };
         var notes = root.Subcommands.Concat(root.Subcommands.SelectMany(command => command.Subcommands)).Cast<NotedCommand>().SelectMany(command => command.Notes.Split('\n'));
         var lines = Text().Split('\n').Concat(notes).Select(line => line.Trim()).Where(line => line.StartsWith("vivarium ", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(lines);
