@@ -18,6 +18,12 @@ Add("stop", "How soon a vCPU stops when asked, and at the end of a budget, on ea
 var startRounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 7 };
 Add("startup", "The tool from start to end under settings of the runtime; eng/measure-startup.sh prepares it.",
     (options, result) => ToolStart.RunAsync(options, result.GetValue(startRounds))).Add(startRounds);
+var minutes = new Option<double>("--minutes") { Description = "How long it goes on at least.", DefaultValueFactory = _ => 0 };
+var rounds = new Option<int>("--rounds") { Description = "How many boots it has at least.", DefaultValueFactory = _ => 9 };
+var leaks = Add("leaks", "The benchmark guest again and again in one process: memory, mappings, threads, files. Needs benchmarks/guest/make-guest.sh.",
+    (options, result) => Leaks.RunAsync(options, result.GetValue(minutes), result.GetValue(rounds)));
+leaks.Add(minutes);
+leaks.Add(rounds);
 AddVersus();
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };
