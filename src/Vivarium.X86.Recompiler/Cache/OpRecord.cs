@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Vivarium.X86;
 
-/// <summary>An instruction that emitted code may hand to the interpreter, and what is known at that point.</summary>
+/// <summary>
+/// An instruction that emitted code may hand to the interpreter, and what is known at that point. There are half a million of them: small fields
+/// stand together.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct OpRecord
 {
@@ -14,45 +17,45 @@ internal struct OpRecord
     /// <summary>The last x87 instruction before it.</summary>
     public X87Note X87;
 
-    /// <summary>Instructions of its block before it.</summary>
-    public ushort IndexInBlock;
-
     /// <summary>Iced's code, for reports.</summary>
     public ushort IcedCode;
+
+    /// <summary>Number of its block in the cache.</summary>
+    public int Block;
+
+    /// <summary>When <see cref="Crossings"/> began to be counted, in units of 1,024 instructions of the vCPU that saw the first.</summary>
+    public uint CrossingsSince;
+
+    /// <summary>Where its lookup begins, as an offset in the cache, so that it can be made again; 0 if it has none.</summary>
+    public int LookupOffset;
+
+    /// <summary>How often the interpreter ran it.</summary>
+    public uint Hits;
+
+    /// <summary>The lowest byte that the lookup checks, relative to the instruction's own address.</summary>
+    public short LookupLow;
+
+    /// <summary>The entry of the site TLB that its access has, or <see cref="SiteTable.None"/>.</summary>
+    public short Site;
+
+    /// <summary>Instructions of its block before it.</summary>
+    public byte IndexInBlock;
 
     /// <summary>How many records, from this on, run in a row: an access that is checked for others stands for them too.</summary>
     public byte GroupLength;
 
     public OpRecordFlags Properties;
 
-    /// <summary>Number of its block in the cache.</summary>
-    public int Block;
-
     /// <summary>How often the span that it checks for its group ended beyond the page.</summary>
-    public ushort Crossings;
+    public byte Crossings;
 
-    /// <summary>When they began to be counted, in units of 1,024 instructions of the vCPU that saw the first.</summary>
-    public uint CrossingsSince;
-
-    /// <summary>Where its lookup begins, as an offset in the cache, so that it can be made again; 0 if it has none.</summary>
-    public int LookupOffset;
-
-    /// <summary>The lowest byte that the lookup checks, relative to the instruction's own address.</summary>
-    public short LookupLow;
-
-    /// <summary>Bytes that it checks.</summary>
+    /// <summary>Bytes that the lookup checks.</summary>
     public byte LookupBytes;
 
     public LookupKind Lookup;
 
-    /// <summary>The entry of the site TLB that its access has, or <see cref="SiteTable.None"/>.</summary>
-    public int Site;
-
-    /// <summary>Bytes that are looked up there.</summary>
+    /// <summary>Bytes that are looked up at the site.</summary>
     public byte SiteBytes;
-
-    /// <summary>How often the interpreter ran it.</summary>
-    public uint Hits;
 }
 
 /// <summary>What a lookup asks the TLB for.</summary>

@@ -42,7 +42,7 @@ internal sealed unsafe partial class BlockTranslator
         // The jumps of a miss come later.
         AddSlowPath(i, flags, isAligned ? EmitAlignmentTest(sizeBytes) : null, null);
         var record = _cache.Record(_records[i]);
-        record->Site = site;
+        record->Site = (short)site;
         record->SiteBytes = (byte)sizeBytes;
         if (keepsData)
         {

@@ -281,7 +281,7 @@ internal sealed unsafe partial class BlockTranslator
             Flags = flags,
             X87 = _x87Note,
             Block = _cache.NextBlockNumber,
-            IndexInBlock = (ushort)i,
+            IndexInBlock = (byte)i,
             IcedCode = (ushort)InstructionAt(i).Code,
             GroupLength = 1,
             Site = SiteTable.None,
