@@ -148,6 +148,12 @@ public sealed unsafe partial class X86Cpu
         }
 
         _state->InstructionCount += (ulong)(begun - left);
+        if (left == before && _core.Pending == PendingKind.None)
+        {
+            // A stop came first: what waits behind the last instruction goes on waiting for the next.
+            _state->InterruptShadow = shadow;
+        }
+
         _stalled = left != before ? 0 : _stalled;
         switch (_core.Pending)
         {

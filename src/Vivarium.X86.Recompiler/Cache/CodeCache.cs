@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vivarium.Memory;
 
 namespace Vivarium.X86;
 
@@ -20,6 +21,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly CodeMemory _memory;
     private readonly PerfMap? _perfMap;
     private readonly RecordCounts _flushedCounts = new();
+    private readonly HostMapping _recordMemory;
+    private readonly HostMapping _edgeMemory;
     private readonly OpRecord* _records;
     private readonly Edge* _edges;
     private readonly int _recordCapacity;
@@ -40,11 +43,13 @@ internal sealed unsafe class CodeCache : IDisposable
         _perfMap = perfMap;
         _memory = new CodeMemory(sizeBytes);
 
-        // SAFETY: freed in Dispose; the host gives memory for the pages that are touched.
+        // SAFETY: unmapped in Dispose, after the last vCPU; the host gives memory for the pages that are touched.
         _recordCapacity = sizeBytes / 48;
         _edgeCapacity = sizeBytes / 96;
-        _records = (OpRecord*)NativeMemory.Alloc((nuint)_recordCapacity, (nuint)sizeof(OpRecord));
-        _edges = (Edge*)NativeMemory.Alloc((nuint)_edgeCapacity, (nuint)sizeof(Edge));
+        _recordMemory = new HostMapping((nuint)_recordCapacity * (nuint)sizeof(OpRecord));
+        _edgeMemory = new HostMapping((nuint)_edgeCapacity * (nuint)sizeof(Edge));
+        _records = (OpRecord*)_recordMemory.Address;
+        _edges = (Edge*)_edgeMemory.Address;
         var assembler = new X64Assembler();
         assembler.Begin(_memory.Writable);
         Thunks = new Thunks(assembler);
@@ -226,8 +231,8 @@ internal sealed unsafe class CodeCache : IDisposable
 
     public void Dispose()
     {
-        NativeMemory.Free(_records);
-        NativeMemory.Free(_edges);
+        _recordMemory.Dispose();
+        _edgeMemory.Dispose();
         _memory.Dispose();
         _perfMap?.Dispose();
     }

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Vivarium.Memory;
 
 namespace Vivarium.X86;
 
@@ -14,16 +14,14 @@ internal sealed unsafe class VcpuMemory : IDisposable
     /// <summary>Bytes behind the TLB that belong to the engine.</summary>
     public const int EngineTablesBytes = 256 * 1024;
 
-    private const int Alignment = 64;
-    private readonly byte* _allocation;
+    private readonly HostMapping _mapping;
     private readonly byte* _memory;
 
     public VcpuMemory()
     {
-        // SAFETY: freed in Dispose; nothing keeps a pointer longer than the processor that owns this.
-        var bytes = (nuint)(EngineFieldsBytes + EngineTablesOffset + EngineTablesBytes);
-        _allocation = (byte*)NativeMemory.AllocZeroed(bytes + Alignment);
-        _memory = (byte*)(((nuint)_allocation + Alignment - 1) & ~(nuint)(Alignment - 1));
+        // SAFETY: nothing keeps a pointer longer than the processor that owns this. Most of the tables is never touched, and costs nothing.
+        _mapping = new HostMapping((nuint)(EngineFieldsBytes + EngineTablesOffset + EngineTablesBytes));
+        _memory = _mapping.Address;
     }
 
     /// <summary>From the state to the TLB.</summary>
@@ -41,5 +39,5 @@ internal sealed unsafe class VcpuMemory : IDisposable
 
     public TlbEntry* TlbEntries => (TlbEntry*)((byte*)State + TlbOffset);
 
-    public void Dispose() => NativeMemory.Free(_allocation);
+    public void Dispose() => _mapping.Dispose();
 }

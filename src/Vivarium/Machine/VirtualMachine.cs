@@ -166,6 +166,12 @@ public sealed partial class VirtualMachine : IAsyncDisposable
 
         _parts.Events.Start();
         ChangeState(MachineState.Running);
+        if (Volatile.Read(ref _request) is not null)
+        {
+            // A guest that asked for its end or a reset executes nothing before it is carried out.
+            return;
+        }
+
         foreach (var vcpu in _vcpus)
         {
             vcpu.Resume();
