@@ -45,6 +45,7 @@ internal static class Leaks
         rounds.RemoveRange(0, WarmUps);
         var report = new Report($"The benchmark guest at {ScalePercent} %, {rounds.Count} times in one process after {WarmUps} to warm up", options.MarkdownFile, "what", "first third", "last third", "may grow by");
         Compare(report, rounds, "resident memory, MiB", AllowedGrowthMiB, static round => round.ResidentMiB);
+        Compare(report, rounds, "managed heap, MiB", AllowedGrowthMiB / 4, static round => round.ManagedMiB);
         Compare(report, rounds, "mappings", AllowedGrowthCount, static round => round.Mappings);
         Compare(report, rounds, "threads", AllowedGrowthCount, static round => round.Threads);
         Compare(report, rounds, "open files", AllowedGrowthCount, static round => round.OpenFiles);
@@ -74,10 +75,11 @@ internal static class Leaks
     }
 
     /// <summary>What the process holds between two rounds.</summary>
-    private sealed record Figures(double ResidentMiB, double Mappings, double Threads, double OpenFiles)
+    private sealed record Figures(double ResidentMiB, double ManagedMiB, double Mappings, double Threads, double OpenFiles)
     {
         public static Figures Now() => new(
             HostProcess.ResidentBytes() / (double)(1 << 20),
+            GC.GetTotalMemory(forceFullCollection: true) / (double)(1 << 20),
             File.ReadLines("/proc/self/maps").Count(),
             Directory.GetDirectories("/proc/self/task").Length,
             Directory.GetFileSystemEntries("/proc/self/fd").Length);
