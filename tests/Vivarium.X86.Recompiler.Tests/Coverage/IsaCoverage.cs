@@ -5,8 +5,8 @@ namespace Vivarium.X86.Tests;
 /// <summary>Measures what there is of the instruction set of <see cref="CpuModel.Max"/>, and what of it is compared with another processor.</summary>
 internal sealed class IsaCoverage
 {
-    public const int Seeds = 12_000;
-    public const int ByteSeeds = 6_000;
+    public const int Seeds = 8_000;
+    public const int ByteSeeds = 4_000;
 
     private IsaCoverage(IReadOnlyList<MnemonicCoverage> mnemonics, int comparedOnHost, int comparedOnInterpreter)
     {
