@@ -5,32 +5,30 @@ namespace Vivarium.X86.Tests;
 /// <summary>Measures what there is of the instruction set of <see cref="CpuModel.Max"/>, and what of it is compared with another processor.</summary>
 internal sealed class IsaCoverage
 {
-    public const int Seeds = 8_000;
-    public const int ByteSeeds = 4_000;
+    public const int Seeds = 12_000;
+    public const int ByteSeeds = 6_000;
 
-    private IsaCoverage(IReadOnlyList<MnemonicCoverage> mnemonics, int comparedOnHost, int comparedOnInterpreter)
+    private IsaCoverage(IReadOnlyList<MnemonicCoverage> mnemonics, int casesOnHost, int casesOnInterpreter)
     {
         Mnemonics = mnemonics;
-        ComparedOnHost = comparedOnHost;
-        ComparedOnInterpreter = comparedOnInterpreter;
+        CasesOnHost = casesOnHost;
+        CasesOnInterpreter = casesOnInterpreter;
     }
 
     /// <summary>By feature and name.</summary>
     public IReadOnlyList<MnemonicCoverage> Mnemonics { get; }
 
-    public int ComparedOnHost { get; }
+    public int CasesOnHost { get; }
 
-    public int ComparedOnInterpreter { get; }
+    public int CasesOnInterpreter { get; }
 
     /// <summary>What the host lacks of the model's instructions: then neither can be measured here.</summary>
     public static IEnumerable<CpuidFeature> Missing => InstructionCatalogue.For64.Codes.SelectMany(code => code.CpuidFeatures()).Distinct().Where(feature => !HostFeatures.Has(feature));
 
     public static IsaCoverage Measure()
     {
-        // The host's child process and the engines keep one thread each busy.
-        var asking = Task.Run(static () => ExecutedForms.OnHost(Seeds));
+        var onHost = ExecutedForms.OnHost(Seeds);
         var onInterpreter = ExecutedForms.OnInterpreter(Seeds, ByteSeeds);
-        var onHost = asking.GetAwaiter().GetResult();
         using var support = new FormSupport();
         var mnemonics = new OpcodeSpace().Examples
             .Select(each => (Form: each.Key, IsInterpreted: each.Value.Exists(support.IsInterpreted), IsNative: each.Value.Exists(support.IsNative)))
@@ -47,7 +45,7 @@ internal sealed class IsaCoverage
             .OrderBy(each => each.First.CpuidFeatures()[0]).ThenBy(each => each.Coverage.Feature, StringComparer.Ordinal)
             .ThenBy(each => each.Coverage.Mnemonic.ToString(), StringComparer.Ordinal)
             .Select(each => each.Coverage);
-        return new IsaCoverage([.. mnemonics], onHost.Compared, onInterpreter.Compared);
+        return new IsaCoverage([.. mnemonics], onHost.Cases, onInterpreter.Cases);
     }
 
     private static bool IsOfModel(Code code) => CpuModel.Max.Allows(new Instruction { Code = code });

@@ -23,8 +23,8 @@ internal static class IsaCoverageTable
         Line(text, $"| interpreter | the decoder takes the form in any mode, and has a handler |");
         Line(text, $"| native | the translator emits code for it in 64-bit mode or in flat 32-bit mode |");
         Line(text, $"| fallback | the interpreter executes it in the middle of emitted code |");
-        Line(text, $"| host | it was executed in one of {coverage.ComparedOnHost:N0} cases (seeds 1 to {IsaCoverage.Seeds:N0}) that are compared with the host's processor |");
-        Line(text, $"| lab | it was executed in one of {coverage.ComparedOnInterpreter:N0} cases (seeds 1 to {IsaCoverage.Seeds:N0}, and programs of random bytes) on which the recompiler is compared with the interpreter |");
+        Line(text, $"| host | it is executed in one of {coverage.CasesOnHost:N0} cases (of seeds 1 to {IsaCoverage.Seeds:N0}) that the host's processor is asked about |");
+        Line(text, $"| lab | it is executed in one of {coverage.CasesOnInterpreter:N0} cases (of seeds 1 to {IsaCoverage.Seeds:N0}, and programs of random bytes) on which the recompiler is compared with the interpreter |");
         Line(text, $"");
         Line(text, $"The last two count what the generators of `eng/fuzz-cpu.sh` really run. Tests with fixed programs, such as those of system instructions, are not in them.");
         Line(text, $"The host cannot be asked for what only a kernel may do, nor for code of 32 bits.");

@@ -89,6 +89,18 @@ internal sealed unsafe class LabMachine : IDisposable
         Tables(program.Mode).Read(_entries);
     }
 
+    /// <summary>Clears bits of a byte in what was last written to the device at a linear address.</summary>
+    public void MaskMmio(ulong linear, byte bits)
+    {
+        var gpa = LabLayout.MmioGpa + (linear - LabLayout.Mmio);
+        var at = linear - LabLayout.Mmio < 0x1000 ? _mmio.Log.FindLastIndex(entry => entry.IsWrite && gpa - entry.Gpa < (ulong)entry.SizeBytes) : -1;
+        if (at >= 0)
+        {
+            var entry = _mmio.Log[at];
+            _mmio.Log[at] = entry with { Value = entry.Value & ~((ulong)bits << (int)(8 * (gpa - entry.Gpa))) };
+        }
+    }
+
     /// <summary>The bytes at a linear address among what <see cref="Run"/> read back; empty if it is elsewhere.</summary>
     public Span<byte> At(ulong linear, LabMode mode)
     {
