@@ -45,7 +45,8 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
 
     /// <summary>Whether the host is asked. The interpreter goes first: what it does not end may be endless on the host too.</summary>
     public bool IsForHost(LabProgram program, LabState state) => program.FirstUndefinedRead < 0 && !program.LeadsAstray
-        && HostDifferences.IsAllowed(program) && !HostDifferences.IsOpen(program) && IsEnded(program, state) && IsInKnownPlace(program, _outcome.Rip);
+        && HostDifferences.IsAllowed(program) && !HostDifferences.IsOpen(program) && IsEnded(program, state) && IsInKnownPlace(program, _outcome.Rip)
+        && !HostDifferences.MayNotEnd(program, _outcome);
 
     public void Dispose()
     {

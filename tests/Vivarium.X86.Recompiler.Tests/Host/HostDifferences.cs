@@ -88,6 +88,10 @@ internal static class HostDifferences
             || (interpreter.Rip == host.Rip && IsAccess(interpreter.Vector) && IsAccess(host.Vector) && IsOrderOpen(program.At(host.Rip), interpreter.Vector, host.Vector));
     }
 
+    /// <summary>Whether a program that the interpreter ended may go on for ever on the host: it has a way back, and what ended it does not end it on every processor.</summary>
+    public static bool MayNotEnd(LabProgram program, CaseOutcome interpreter) => IsKnownAt(program, interpreter)
+        && (MayGoAnywhere(program) || program.Instructions.Any(each => each.NearBranchTarget != 0 && each.NearBranchTarget <= each.IP));
+
     /// <summary>Whether processors differ in that an instruction ends in this outcome at all.</summary>
     private static bool IsKnownAt(LabProgram program, CaseOutcome ended)
     {
