@@ -45,19 +45,25 @@ internal sealed unsafe class BlockDecoder
         while (count < maxInstructions && pageOffset + lengthBytes < 4096)
         {
             decoder.Decode(out var instruction);
-            if (instruction.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes)
+            var length = instruction.Length;
+            if (instruction.IsInvalid)
             {
-                break;
+                length = Math.Clamp(EncodingLength.Of(code[lengthBytes..], decoder.Bitness), length, MaxInstructionBytes);
+                if (decoder.LastError == DecoderError.NoMoreBytes || lengthBytes + length > code.Length)
+                {
+                    break;
+                }
             }
 
             // An instruction that crosses into the next page stands alone in its block.
-            if (count > 0 && pageOffset + lengthBytes + instruction.Length > 4096)
+            if (count > 0 && pageOffset + lengthBytes + length > 4096)
             {
                 break;
             }
 
             var op = ops + count;
             OperandLowering.Initialize(instruction, mode, pageOffset + lengthBytes, op);
+            op->Length = (byte)length;
             if (!TryLower(instruction, mode, op))
             {
                 Lower.Leave(op, instruction.Length >= MaxInstructionBytes ? &HintOps.TooLong : &HintOps.Undefined);
@@ -69,7 +75,7 @@ internal sealed unsafe class BlockDecoder
                 instructions[count] = instruction;
             }
 
-            lengthBytes += instruction.Length;
+            lengthBytes += length;
             count++;
             if (op->Code == OpCode.CallAndLeave || EndsBlock(op->Code) || pageOffset + lengthBytes > 4096)
             {

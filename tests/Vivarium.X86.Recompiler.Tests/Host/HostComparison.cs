@@ -19,8 +19,7 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
     {
         var state = HostMachine.Adapt(wanted);
 
-        // The interpreter goes first: what it does not end may be endless on the host too.
-        if (program.FirstUndefinedRead >= 0 || !HostDifferences.IsAllowed(program) || HostDifferences.IsOpen(program) || !IsEnded(program, state) || !IsInKnownPlace(program, _outcome.Rip))
+        if (!IsForHost(program, state))
         {
             Discarded++;
             return null;
@@ -43,6 +42,11 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
             ?? Named("engine", Run(program, state))
             ?? Named("engine, the second time", Run(program, state));
     }
+
+    /// <summary>Whether the host is asked. The interpreter goes first: what it does not end may be endless on the host too.</summary>
+    public bool IsForHost(LabProgram program, LabState state) => program.FirstUndefinedRead < 0 && !program.LeadsAstray
+        && HostDifferences.IsAllowed(program) && !HostDifferences.IsOpen(program) && IsEnded(program, state) && IsInKnownPlace(program, _outcome.Rip)
+        && !HostDifferences.MayNotEnd(program, _outcome);
 
     public void Dispose()
     {

@@ -85,4 +85,61 @@ public sealed class HostFindings
     [Fact]
     public void ASystemCallBehindAnInvalidInstructionIsNotForTheHost() => Assert.False(
         HostDifferences.IsAllowed(new LabProgram(LabMode.User64, 0x0, Convert.FromHexString("4C8D0D0500000041FFE106EC0F05F4"))));
+
+    /// <summary>VPERMQ and VPERMPD are defined with VEX.W = 1 alone. The engines raise #UD; AMD executes them, so the host is not asked.</summary>
+    [Theory]
+    [InlineData("C4E3FD00C001", -1)]
+    [InlineData("C4E37D00C001", (int)ExceptionVector.InvalidOpcode)]
+    [InlineData("C4E37D01C001", (int)ExceptionVector.InvalidOpcode)]
+    [InlineData("C4C37D01", (int)ExceptionVector.InvalidOpcode)]
+    [InlineData("2E67C4E37D0100", (int)ExceptionVector.InvalidOpcode)]
+    public unsafe void PermutesWithoutW(string code, int vector)
+    {
+        Assert.SkipUnless(HostMachine.IsSupported && HostFeatures.HasAvx, "Needs a Linux x64 host with AVX.");
+        var (program, state) = (new LabProgram(LabMode.User64, 0, Convert.FromHexString(code)), LabState.Parse("rsp=5f1ff4 flags=2 ist=1"));
+        foreach (var engine in (Func<ExecutionEngineProvider?>[])[static () => null, TestEngine.Create])
+        {
+            using var machine = new LabMachine(engine, likeHost: true);
+            machine.Run(program, state);
+            var outcome = new CaseOutcome();
+            Assert.True(outcome.TryRead(machine));
+            Assert.Equal(vector < 0 ? (int)ExceptionVector.GeneralProtection : vector, outcome.Vector);
+        }
+
+        using var comparison = new HostComparison(TestEngine.Create);
+        Assert.Null(comparison.Difference(program, state));
+    }
+
+    /// <summary>Other W, L and prefixes are what the host says.</summary>
+    [Theory]
+    [InlineData("C4E37900C001")]
+    [InlineData("C4E37C00C001")]
+    [InlineData("C4E37D03C001")]
+    public void ImpossibleEncodingsBesidePermutes(string code) => HostRegression.Check(LabMode.User64, 0x0, code, "rsp=5f1ff4 flags=2 ist=1");
+
+    /// <summary>An indirect jump into the middle of what does not exist: nobody knows which flags the instructions found there leave.</summary>
+    [Fact]
+    public void ABranchIntoTheMiddleOfAnInstructionIsNotForTheHost()
+    {
+        Assert.SkipUnless(HostMachine.IsSupported, "Needs a Linux x64 host.");
+        using var comparison = new HostComparison(static () => null);
+        var program = new LabProgram(LabMode.User64, 0, Convert.FromHexString("488D3503000000FFE6620FBDF266480F50F4"));
+        Assert.True(program.LeadsAstray);
+        Assert.Null(comparison.Difference(program, LabState.Parse("rsp=5f0cf0 flags=2 ist=1")));
+        Assert.Equal(1, comparison.Discarded);
+    }
+
+    /// <summary>The same jump to the start of an instruction is asked.</summary>
+    [Fact]
+    public void ABranchToAnInstructionIsForTheHost() => HostRegression.Check(LabMode.User64, 0x0, "488D3503000000FFE690480F50F4", "rsp=5f0cf0 flags=2 ist=1");
+
+    /// <summary>A loop that ends with #GP of a misaligned SHA operand, which AMD takes: there it would never end.</summary>
+    [Fact]
+    public void ALoopThatEndsOnSomeProcessorsIsNotForTheHost()
+    {
+        Assert.SkipUnless(HostMachine.IsSupported, "Needs a Linux x64 host.");
+        using var comparison = new HostComparison(static () => null);
+        Assert.Null(comparison.Difference(new LabProgram(LabMode.User64, 0, Convert.FromHexString("440F38C95918E9F5FFFFFF")), LabState.Parse("rcx=5f0290 rsp=5f003a flags=2 ist=1")));
+        Assert.Equal(1, comparison.Discarded);
+    }
 }

@@ -55,7 +55,8 @@ internal sealed class FlagDefinedness
         (index > 0 && _instructions[index - 1].FlowControl is FlowControl.Call or FlowControl.IndirectCall)
         || _instructions.Any(other => AddressIn(other) == _instructions[index].IP);
 
-    private static ulong AddressIn(in Instruction instruction) => instruction.Mnemonic switch
+    /// <summary>The address that an instruction puts into a register; 0 if it does not.</summary>
+    public static ulong AddressIn(in Instruction instruction) => instruction.Mnemonic switch
     {
         Mnemonic.Lea when instruction.IsIPRelativeMemoryOperand => instruction.IPRelativeMemoryAddress,
         Mnemonic.Mov when instruction.Op1Kind == OpKind.Immediate32 => instruction.Immediate32,

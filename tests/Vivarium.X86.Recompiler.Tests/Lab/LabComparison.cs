@@ -25,20 +25,7 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<Exe
     /// <summary>Null if the engines agree.</summary>
     public string? Difference(LabProgram program, LabState state)
     {
-        if (program.FirstUndefinedRead >= 0)
-        {
-            Discarded++;
-            return null;
-        }
-
-        _expected.Run(program, state);
-        if (_expected.Exit.Reason is VcpuExitReason.Budget or VcpuExitReason.Spinning || !program.IsIntact(_expected))
-        {
-            Discarded++;
-            return null;
-        }
-
-        if (!TryMaskFrame(_expected, program, out var undefined))
+        if (!IsComparable(program, state, out var undefined))
         {
             Discarded++;
             return null;
@@ -52,6 +39,19 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<Exe
             ?? Again(DifferenceOf(_cold, program, state, undefined, LabMachine.Budget), "cold")
             ?? Again(DifferenceOf(_cold, program, state, undefined, Slice(program)), $"becoming hot in slices of {Slice(program)}")
             ?? Again(DifferenceOf(_cold, program, state, undefined, LabMachine.Budget), "with some of it hot");
+    }
+
+    /// <summary>Whether the outcome is known: runs it on the interpreter, which must end it with the program as it was.</summary>
+    public bool IsComparable(LabProgram program, LabState state, out ulong undefined)
+    {
+        undefined = 0;
+        if (program.FirstUndefinedRead >= 0)
+        {
+            return false;
+        }
+
+        _expected.Run(program, state);
+        return _expected.Exit.Reason is not (VcpuExitReason.Budget or VcpuExitReason.Spinning) && program.IsIntact(_expected) && TryMaskFrame(_expected, program, out undefined);
     }
 
     public void Dispose()
@@ -109,10 +109,15 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<Exe
         undefined = program.UndefinedAt(faulted);
         for (var i = 0; i < 2; i++)
         {
-            var flags = machine.At(at + (ulong)(2 * size) + (ulong)i, program.Mode);
+            var linear = at + (ulong)(2 * size) + (ulong)i;
+            var flags = machine.At(linear, program.Mode);
             if (!flags.IsEmpty)
             {
                 flags[0] &= (byte)~(undefined >> (8 * i));
+            }
+            else
+            {
+                machine.MaskMmio(linear, (byte)(undefined >> (8 * i)));
             }
         }
 

@@ -44,4 +44,8 @@ public sealed class LabFindings
     [Fact]
     public void DroppedResultInTheAddressOfAGroup() =>
         LabRegression.Check(LabMode.Kernel64, 0x0, "C46233F60FC4E2F8F35FF8", "rsp=5f1218 rdi=5f0740 flags=2 ist=1");
+
+    /// <summary>AF is undefined behind a shift, and the flags of an exception's frame go to a device.</summary>
+    [Fact]
+    public void UndefinedFlagsInAFrameOnADevice() => LabRegression.Check(LabMode.Kernel32, 0x0, "D1E8D97300", "rsp=506008 flags=2");
 }

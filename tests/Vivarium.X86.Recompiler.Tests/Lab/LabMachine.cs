@@ -25,11 +25,12 @@ internal sealed unsafe class LabMachine : IDisposable
 
     /// <param name="engine">Makes the engine; null is the interpreter.</param>
     /// <param name="likeHost">User code finds what a process of the host would: its pages alone, and a breakpoint instruction that it may use.</param>
-    public LabMachine(Func<ExecutionEngineProvider?> engine, bool likeHost = false)
+    /// <param name="isExact">Slices end after as many instructions as they are told.</param>
+    public LabMachine(Func<ExecutionEngineProvider?> engine, bool likeHost = false, bool isExact = false)
     {
         Memory.AddRam(0, LabLayout.RamBytes);
         _engine = new EngineProbe(engine());
-        _cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, MmioPort = _mmio, Engine = _engine });
+        _cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, MmioPort = _mmio, Engine = _engine, ExactBudget = isExact });
         _tables64 = new LabTables(Memory, is64: true, likeHost ? [.. LabLayout.HostPages, .. LabLayout.KernelOnly] : LabLayout.Pages(is64: true));
         _tables32 = new LabTables(Memory, is64: false, LabLayout.Pages(is64: false));
         _entries = new ulong[Math.Max(_tables64.Count, _tables32.Count)];
@@ -63,13 +64,15 @@ internal sealed unsafe class LabMachine : IDisposable
     /// <param name="program">What runs.</param>
     /// <param name="state">What it starts with.</param>
     /// <param name="slice">The budget of each call of Run; the program goes on until it ends.</param>
-    public void Run(LabProgram program, LabState state, long slice = Budget)
+    /// <param name="before">Called with RIP before each call of Run.</param>
+    public void Run(LabProgram program, LabState state, long slice = Budget, Action<ulong>? before = null)
     {
         Load(program, state);
         Exit = default;
         var slices = 0L;
         do
         {
+            before?.Invoke(State->Rip);
             var exit = _cpu.Run(slice);
             Exit = new VcpuExit(exit.Reason, Exit.Instructions + exit.Instructions);
         }
@@ -84,6 +87,18 @@ internal sealed unsafe class LabMachine : IDisposable
 
         Memory.TryRead(LabLayout.KernelStackGpa, _kernelStacks);
         Tables(program.Mode).Read(_entries);
+    }
+
+    /// <summary>Clears bits of a byte in what was last written to the device at a linear address.</summary>
+    public void MaskMmio(ulong linear, byte bits)
+    {
+        var gpa = LabLayout.MmioGpa + (linear - LabLayout.Mmio);
+        var at = linear - LabLayout.Mmio < 0x1000 ? _mmio.Log.FindLastIndex(entry => entry.IsWrite && gpa - entry.Gpa < (ulong)entry.SizeBytes) : -1;
+        if (at >= 0)
+        {
+            var entry = _mmio.Log[at];
+            _mmio.Log[at] = entry with { Value = entry.Value & ~((ulong)bits << (int)(8 * (gpa - entry.Gpa))) };
+        }
     }
 
     /// <summary>The bytes at a linear address among what <see cref="Run"/> read back; empty if it is elsewhere.</summary>

@@ -49,6 +49,14 @@ internal sealed class LabProgram
     /// <summary>The instruction at an address; none if it is elsewhere.</summary>
     public Instruction At(ulong rip) => _indices.TryGetValue(rip, out var index) ? Instructions[index] : default;
 
+    /// <summary>The bytes from an address to the end; none if it is elsewhere.</summary>
+    public ReadOnlySpan<byte> CodeAt(ulong rip) => rip - Rip < (ulong)_code.Length ? _code.AsSpan((int)(rip - Rip)) : [];
+
+    /// <summary>Whether a branch, or an address that is put into a register, leads into the middle of an instruction: then others run than those that are known.</summary>
+    public bool LeadsAstray => Instructions.Any(instruction => IsAstray(instruction.NearBranchTarget) || IsAstray(FlagDefinedness.AddressIn(instruction)));
+
+    private bool IsAstray(ulong rip) => rip - Rip < (ulong)_code.Length && !Contains(rip);
+
     /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>
     public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
         : Contains(rip) ? _flags.Before(Instructions.Count - 1)
