@@ -34,7 +34,8 @@ public interface IPciFunction : IStateUnit
 
     /// <summary>
     /// The guest turned bus mastering on or off (<see cref="IPciHost.IsBusMaster"/>). While it is off the function must neither read nor write
-    /// guest memory; work that came meanwhile may be done when it is turned on. Also called after a restore if it differs from the reset state.
+    /// guest memory; work that came meanwhile may be done when it is turned on. Not called for a reset, which turns it off, nor for a restore:
+    /// ask <see cref="IPciHost.IsBusMaster"/> in <see cref="IStateUnit.Start"/>.
     /// </summary>
     void BusMasterChanged(bool enabled)
     {

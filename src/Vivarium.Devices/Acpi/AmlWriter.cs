@@ -40,6 +40,26 @@ public sealed class AmlWriter
         return this;
     }
 
+    /// <summary>Writes <c>If (condition) { body }</c>.</summary>
+    public AmlWriter If(Action<AmlWriter> condition, Action<AmlWriter> body) => Block([0xA0], condition, body);
+
+    /// <summary>Writes <c>Store (value, path)</c>.</summary>
+    public AmlWriter Store(Action<AmlWriter> value, string path)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        Raw(0x70);
+        value(this);
+        return Path(path);
+    }
+
+    /// <summary>Writes the argument of a method, <c>Arg0</c> to <c>Arg6</c>.</summary>
+    public AmlWriter Argument(int number)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(number);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(number, 6);
+        return Raw((byte)(0x68 + number));
+    }
+
     /// <summary>Writes <c>Name (path, value)</c>.</summary>
     public AmlWriter Name(string path, Action<AmlWriter> value)
     {
