@@ -12,6 +12,7 @@ internal static class RunCommand
           vivarium run --multiboot kernel.elf --timeout 10 --engine interpreter
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60
           vivarium run --snapshot-load vm.snap
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0 root=/dev/vda1" --drive disk.qcow2,overlay=on
 
         Keys, with --serial stdio (all others go to the guest as they are):
           Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A Ctrl-A sends Ctrl-A
@@ -45,9 +46,11 @@ internal static class RunCommand
         var save = new Option<string?>("--snapshot-save") { HelpName = "F", Description = "Writes a snapshot here at the timeout, at Ctrl-A X and at Ctrl-A S." };
         var load = new Option<string?>("--snapshot-load") { HelpName = "F", Description = "Goes on from this snapshot; memory, CPUs and model come from it." };
         var timeout = new Option<string?>("--timeout") { HelpName = "SECONDS", Description = "Ends the machine after so long." };
+        var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A virtio disk: {DriveOptions.Form}. May be given several times." };
+        var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {RunOptions.VirtioRng}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, debugConsole, save, load, timeout,
+            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -65,6 +68,8 @@ internal static class RunCommand
                 Rom = result.GetValue(rom),
                 Multiboot = result.GetValue(multiboot),
                 Serial = result.GetValue(serial)!,
+                Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
+                Devices = result.GetValue(device) ?? [],
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),

@@ -24,12 +24,12 @@ public abstract partial class VirtioDevice
     /// <inheritdoc/>
     public virtual void Start()
     {
+        _isRunning = true;
+        ResumeQueues();
     }
 
     /// <inheritdoc/>
-    public virtual void Stop()
-    {
-    }
+    public virtual void Stop() => _isRunning = false;
 
     /// <inheritdoc/>
     public virtual void Save(StateWriter writer)
@@ -49,7 +49,7 @@ public abstract partial class VirtioDevice
             BinaryPrimitives.WriteUInt64LittleEndian(field[16..], queue.DeviceGpa);
             BinaryPrimitives.WriteUInt64LittleEndian(field[24..], queue.Position);
             BinaryPrimitives.WriteInt32LittleEndian(field[32..], queue.Size);
-            field[36] = (byte)((queue.IsEnabled ? 1 : 0) | (queue.IsBroken ? 2 : 0) | (queue.IsWorkPosted ? 4 : 0));
+            field[36] = (byte)((queue.IsEnabled ? 1 : 0) | (queue.IsBroken ? 2 : 0));
         }
 
         writer.Write(5, state);
@@ -84,12 +84,6 @@ public abstract partial class VirtioDevice
             if (!queue.TryRestore(features, (field[36] & 1) != 0, (field[36] & 2) != 0, BinaryPrimitives.ReadUInt64LittleEndian(field[24..])))
             {
                 throw reader.Invalid(5);
-            }
-
-            if ((field[36] & 4) != 0)
-            {
-                queue.IsWorkPosted = true;
-                _services.Events.Post(queue.Continue);
             }
         }
     }

@@ -24,6 +24,7 @@ public abstract partial class VirtioDevice : IStateUnit
     private readonly byte[] _configuration;
     private VirtioStatus _status;
     private bool _isResetting;
+    private bool _isRunning;
 
     /// <summary>Creates the device.</summary>
     /// <param name="services">The machine's.</param>
@@ -173,7 +174,7 @@ public abstract partial class VirtioDevice : IStateUnit
     /// <summary>Works on all queues, as guest memory may be used again.</summary>
     public void ResumeQueues()
     {
-        if (CanUseMemory && IsDriverReady)
+        if (_isRunning && CanUseMemory && IsDriverReady)
         {
             OnMemoryUsable();
             foreach (var queue in _queues)
@@ -234,7 +235,7 @@ public abstract partial class VirtioDevice : IStateUnit
     internal void Work(Virtqueue queue)
     {
         queue.IsWorkPosted = false;
-        if (IsDriverReady && CanUseMemory && queue.IsUsable)
+        if (_isRunning && IsDriverReady && CanUseMemory && queue.IsUsable)
         {
             OnKick(queue);
         }

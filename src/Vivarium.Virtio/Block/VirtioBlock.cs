@@ -77,12 +77,13 @@ public sealed partial class VirtioBlock : VirtioDevice
             AnnounceConfiguration();
         }
 
-        ResumeSuspended();
+        base.Start();
     }
 
     /// <inheritdoc/>
     public override void Stop()
     {
+        base.Stop();
         _isStopping = true;
         _cancellation.Cancel();
         lock (_hostGate)

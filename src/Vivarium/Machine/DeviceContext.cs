@@ -46,6 +46,9 @@ public sealed class DeviceContext
     /// <summary>Guest memory for DMA.</summary>
     public IGuestMemory Memory => _memory;
 
+    /// <summary>Guest memory with all that it can do.</summary>
+    internal GuestMemory GuestMemory => _memory;
+
     /// <summary>The PCI bus; null if the machine has none.</summary>
     internal PciComplex? Pci { get; set; }
 
