@@ -31,38 +31,32 @@ public sealed class PciMachineTests
     public async Task A_region_and_its_function_come_back_from_a_snapshot()
     {
         await using var vm = Build(out var mmio);
-        Place(mmio());
-        mmio().WriteMmio(PciGuest.Region, 4, 40);
+        Place(mmio);
+        mmio.WriteMmio(PciGuest.Region, 4, 40);
         using var snapshot = new MemoryStream();
         await vm.SaveAsync(snapshot);
         await vm.ResetAsync();
-        Assert.Equal(0xFFFF_FFFFu, mmio().ReadMmio(PciGuest.Region, 4));
+        Assert.Equal(0xFFFF_FFFFu, mmio.ReadMmio(PciGuest.Region, 4));
 
         snapshot.Position = 0;
         await using var other = Build(out var otherMmio);
         await other.RestoreAsync(snapshot);
-        otherMmio().WriteMmio(PciGuest.Region, 4, 2);
-        Assert.Equal(42u, otherMmio().ReadMmio(PciGuest.Region, 4));
+        otherMmio.WriteMmio(PciGuest.Region, 4, 2);
+        Assert.Equal(42u, otherMmio.ReadMmio(PciGuest.Region, 4));
     }
 
     [Fact]
     public async Task Functions_get_the_lowest_free_slots_and_32_fit()
     {
-        var builder = TestMachine.Idle();
+        var (builder, guest) = Builder();
         for (var i = 1; i < 32; i++)
         {
             var name = $"doorbell{i}";
             builder.WithPciFunction((_, host) => new Doorbell(host, name));
         }
 
-        IMmioPort? mmio = null;
-        builder.CpuFactory = plan =>
-        {
-            mmio = plan.MmioPort;
-            return new ScriptedCpu(plan, _ => VcpuExitReason.Halted);
-        };
         await using var vm = builder.Build();
-        Assert.All(Enumerable.Range(1, 31), slot => Assert.Equal(Doorbell.Id, mmio!.ReadMmio(WindowGpa + ((ulong)slot << 15), 4)));
+        Assert.All(Enumerable.Range(1, 31), slot => Assert.Equal(Doorbell.Id, guest().Mmio.ReadMmio(WindowGpa + ((ulong)slot << 15), 4)));
         Assert.Contains("32 slots", Assert.Throws<InvalidOperationException>(() =>
             Full().WithPciFunction((_, host) => new Doorbell(host, "one more")).Build()).Message, StringComparison.Ordinal);
 
@@ -73,33 +67,76 @@ public sealed class PciMachineTests
     [Fact]
     public async Task A_machine_without_the_bus_has_nothing_there()
     {
-        IMmioPort? mmio = null;
-        IPortIo? ports = null;
-        var builder = TestMachine.Idle().WithPci(false);
-        builder.CpuFactory = plan =>
-        {
-            (mmio, ports) = (plan.MmioPort, plan.PortIo);
-            return new ScriptedCpu(plan, _ => VcpuExitReason.Halted);
-        };
-        await using var vm = builder.Build();
-        Assert.Equal(0xFFFF_FFFFu, mmio!.ReadMmio(WindowGpa, 4));
-        ports!.WritePort(0xCF8, 4, 0x8000_0000);
+        var (builder, guest) = Builder();
+        await using var vm = builder.WithPci(false).Build();
+        var (mmio, ports) = guest();
+        Assert.Equal(0xFFFF_FFFFu, mmio.ReadMmio(WindowGpa, 4));
+        ports.WritePort(0xCF8, 4, 0x8000_0000);
         Assert.Equal(0xFFFF_FFFFu, ports.ReadPort(0xCF8, 4) | 0xFF00);
         var refused = Assert.Throws<InvalidOperationException>(() => TestMachine.Idle().WithPci(false).WithPciFunction((_, host) => new Doorbell(host)).Build());
         Assert.Contains("WithPci", refused.Message, StringComparison.Ordinal);
     }
 
-    private static VirtualMachine Build(out Func<IMmioPort> mmio)
+    [Fact]
+    public async Task A_device_is_plugged_and_ejected_and_a_snapshot_knows()
     {
-        IMmioPort? port = null;
-        var builder = TestMachine.Idle().WithPciFunction((_, host) => new Doorbell(host));
+        var (builder, guest) = Builder();
+        await using var vm = builder.WithPciFunction((_, host) => new Doorbell(host), new PciAddress(5), PciSlotKind.Empty).Build();
+        var (mmio, ports) = guest();
+        Assert.Equal(0xFFFF_FFFFu, mmio.ReadMmio(WindowGpa + 0x28000, 4));
+        await vm.StartAsync();
+        vm.PlugPciDevice(5);
+        await UntilAsync(() => vm.IsPciDevicePresent(5));
+        Assert.Equal(Doorbell.Id, mmio.ReadMmio(WindowGpa + 0x28000, 4));
+        Assert.Equal((0x20u, 2u), (ports.ReadPort(0x610, 4), ports.ReadPort(0x60C, 2)));
+        using var snapshot = new MemoryStream();
+        await vm.SaveAsync(snapshot);
+
+        vm.UnplugPciDevice(5);
+        await UntilAsync(() => ports.ReadPort(0x614, 4) == 0x20);
+        Assert.True(vm.IsPciDevicePresent(5));
+        ports.WritePort(0x618, 4, 0xFFFF_FFFF);
+        Assert.False(vm.IsPciDevicePresent(5));
+        Assert.Equal(0xFFFF_FFFFu, mmio.ReadMmio(WindowGpa + 0x28000, 4));
+        Assert.NotEqual(0xFFFF_FFFFu, mmio.ReadMmio(WindowGpa, 4));
+
+        snapshot.Position = 0;
+        await vm.RestoreAsync(snapshot);
+        Assert.True(vm.IsPciDevicePresent(5));
+        Assert.Equal(Doorbell.Id, mmio.ReadMmio(WindowGpa + 0x28000, 4));
+        Assert.Throws<ArgumentException>(() => vm.UnplugPciDevice(0));
+        Assert.Throws<ArgumentException>(() => vm.PlugPciDevice(6));
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(TestMachine.Patience);
+        while (!condition())
+        {
+            await Task.Delay(5, patience.Token);
+        }
+    }
+
+    /// <summary>An idle machine, and what its processor sees of the outside.</summary>
+    private static (VirtualMachineBuilder Builder, Func<(IMmioPort Mmio, IPortIo Ports)> Guest) Builder()
+    {
+        IMmioPort? mmio = null;
+        IPortIo? ports = null;
+        var builder = TestMachine.Idle();
         builder.CpuFactory = plan =>
         {
-            port = plan.MmioPort;
+            (mmio, ports) = (plan.MmioPort, plan.PortIo);
             return new ScriptedCpu(plan, _ => VcpuExitReason.Halted);
         };
-        mmio = () => port!;
-        return builder.Build();
+        return (builder, () => (mmio!, ports!));
+    }
+
+    private static VirtualMachine Build(out IMmioPort mmio)
+    {
+        var (builder, guest) = Builder();
+        var vm = builder.WithPciFunction((_, host) => new Doorbell(host)).Build();
+        mmio = guest().Mmio;
+        return vm;
     }
 
     private static void Place(IMmioPort mmio)
