@@ -130,10 +130,10 @@ public sealed class AcpiTablesTests
             .. new byte[8], 0, 0, 0, 0, 0x10, 0, 0, 0,
             0x79, 0,
         ];
-        Assert.Equal(expected, names["\\_SB_.PCI0._CRS"]);
-        Assert.Equal([0x5_FFFFUL, 1UL, 0UL, 18UL], ((object?[])names["\\_SB_.PCI0.PRTA"]!).Cast<object?[]>().Single());
-        Assert.Equal([0x5_FFFFUL, 1UL, 0UL, 10UL], ((object?[])names["\\_SB_.PCI0.PRTP"]!).Cast<object?[]>().Single());
-        Assert.Equal([0x86, 9, 0, 1, 0, 0, 0, 0xD0, 0, 0, 0x10, 0, 0x79, 0], names["\\_SB_.PCIR._CRS"]);
+        Assert.Equal(expected, Assert.IsType<byte[]>(names["\\_SB_.PCI0._CRS"]));
+        Assert.Equal([0x5_FFFFUL, 1UL, 0UL, 18UL], Assert.IsType<object?[]>(Assert.Single(Assert.IsType<object?[]>(names["\\_SB_.PCI0.PRTA"]))));
+        Assert.Equal([0x5_FFFFUL, 1UL, 0UL, 10UL], Assert.IsType<object?[]>(Assert.Single(Assert.IsType<object?[]>(names["\\_SB_.PCI0.PRTP"]))));
+        Assert.Equal([0x86, 9, 0, 1, 0, 0, 0, 0xD0, 0, 0, 0x10, 0, 0x79, 0], Assert.IsType<byte[]>(names["\\_SB_.PCIR._CRS"]));
     }
 
     /// <summary>The bytes are by hand from ACPI 6.5 ch. 20; a Linux guest has run them.</summary>

@@ -54,7 +54,7 @@ internal sealed class AmlWalker(byte[] aml)
                 Assert.Equal(1, aml[at]);
                 at = Value(at + 1, out var first);
                 at = Value(at, out var length);
-                Names.Add(region, (first, length));
+                Names.Add(region, ((ulong)first!, (ulong)length!));
                 return at;
             case 0x5B when aml[at + 1] == 0x81:
                 return Fields(at + 2, scope);

@@ -77,6 +77,17 @@ public sealed class PciMachineTests
         Assert.Contains("WithPci", refused.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1UL << 30, 0x10_0000_0000UL, 0x4F_FFFF_FFFFUL)]
+    [InlineData(100UL << 30, 0x20_0000_0000UL, 0x5F_FFFF_FFFFUL)]
+    [InlineData(900UL << 30, 0xF0_0000_0000UL, 0xFF_FFFF_FFFFUL)]
+    [InlineData(1UL << 40, 0UL, 0UL)]
+    public void The_high_window_lies_above_ram_within_the_processor_s_addresses(ulong memoryBytes, ulong first, ulong last)
+    {
+        Assert.Equal(last == 0 ? null : (first, last), MemoryLayout.FindHighPciWindow(memoryBytes));
+        Assert.Contains(new MemoryMapEntry(WindowGpa, PciConfigurationWindow.SizeBytes, MemoryMapKind.Reserved), MemoryLayout.CreateMap(memoryBytes, hasPci: true));
+    }
+
     [Fact]
     public async Task A_device_is_plugged_and_ejected_and_a_snapshot_knows()
     {
