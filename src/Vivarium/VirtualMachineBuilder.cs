@@ -189,10 +189,14 @@ public sealed class VirtualMachineBuilder
     /// </summary>
     /// <param name="create">Makes the function.</param>
     /// <param name="address">Where, in slots 1 to 31; null for function 0 of the lowest free slot.</param>
-    public VirtualMachineBuilder WithPciFunction(Func<DeviceContext, IPciHost, IPciFunction> create, PciAddress? address = null)
+    /// <param name="kind">Whether the device comes and goes (<see cref="VirtualMachine.PlugPciDevice"/>); the same for all functions of a slot.</param>
+    public VirtualMachineBuilder WithPciFunction(
+        Func<DeviceContext, IPciHost, IPciFunction> create,
+        PciAddress? address = null,
+        PciSlotKind kind = PciSlotKind.Fixed)
     {
         ArgumentNullException.ThrowIfNull(create);
-        return WithDevice(context => context.AddPciFunction(host => create(context, host), address));
+        return WithDevice(context => context.AddPciFunction(host => create(context, host), address, kind));
     }
 
     /// <summary>Checks everything and assembles the machine, the guest loaded.</summary>
@@ -292,6 +296,8 @@ public sealed class VirtualMachineBuilder
             attach(context);
         }
 
+        board.FinishPci(context);
+
         owned.AddRange(context.Owned);
         var engine = EngineChoice.Create(_engine, () => RecompilerFactory(_recompilerOptions), logger, _name);
         if (engine is not null)
@@ -320,6 +326,7 @@ public sealed class VirtualMachineBuilder
             Failures = failures,
             Cpus = cpus,
             Devices = context.Units,
+            Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,
             BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes, _hasPci)) { RsdpGpa = AcpiTables.DefaultAddress },

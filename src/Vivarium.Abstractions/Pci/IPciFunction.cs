@@ -8,7 +8,8 @@ namespace Vivarium;
 /// <remarks>
 /// A function gets its <see cref="IPciHost"/> in its constructor, as it gets its clock and back end. As a state unit it saves what is its own;
 /// the bus saves configuration space and interrupt tables in a unit of their own. <see cref="IStateUnit.Reset"/> resets what is behind the
-/// base addresses; the bus resets the rest, and base addresses are unmapped and bus mastering is off by then.
+/// base addresses; the bus resets the rest, and base addresses are unmapped and bus mastering is off by then. Plugging and unplugging
+/// a device are resets too.
 /// </remarks>
 public interface IPciFunction : IStateUnit
 {

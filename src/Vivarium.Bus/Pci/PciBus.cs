@@ -46,6 +46,24 @@ public sealed class PciBus
     public int FindFreeSlot() =>
         Enumerable.Range(0, PciAddress.SlotCount).FirstOrDefault(slot => !Array.Exists(_functions, each => each?.Address.Slot == slot), -1);
 
+    /// <summary>Whether a guest finds a device in a slot.</summary>
+    public bool IsPresent(int slot) => Array.Exists(_functions, each => each is { IsPresent: true } && each.Address.Slot == slot);
+
+    /// <summary>
+    /// Lets a guest find the functions of a slot, or hides them: then they are as after a reset, unmapped and silent. <see cref="PciHotPlug"/> does it
+    /// in agreement with a running guest.
+    /// </summary>
+    public void SetPresent(int slot, bool isPresent)
+    {
+        foreach (var function in _functions)
+        {
+            if (function is not null && function.Address.Slot == slot)
+            {
+                function.SetPresent(isPresent);
+            }
+        }
+    }
+
     /// <summary>Puts a function on the bus. Call while building.</summary>
     /// <param name="address">A free place. A device without function 0 is not found by guests.</param>
     /// <param name="create">Makes the function, which keeps the host it is given.</param>

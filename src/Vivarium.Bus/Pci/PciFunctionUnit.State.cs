@@ -7,6 +7,7 @@ internal sealed partial class PciFunctionUnit : IStateUnit
     private const ushort MessagesField = 3;
     private const ushort TableField = 4;
     private const ushort PendingField = 5;
+    private const ushort PresentField = 6;
 
     /// <inheritdoc/>
     public string StateName => $"pci-{Address.Slot:x2}.{Address.Function}";
@@ -26,6 +27,7 @@ internal sealed partial class PciFunctionUnit : IStateUnit
     {
         writer.Write(SpaceField, _space.Values);
         writer.Write(PinField, _pinLevel);
+        writer.Write(PresentField, IsPresent);
         if (_messages is not null)
         {
             writer.Write(MessagesField, (ulong)_messages.SavePending());
@@ -45,6 +47,7 @@ internal sealed partial class PciFunctionUnit : IStateUnit
         reader.ReadBytes(SpaceField, space);
         _space.Restore(space);
         _pinLevel = reader.ReadBoolean(PinField) && _lines.Length > 0;
+        IsPresent = reader.ReadBoolean(PresentField);
         _messages?.Restore(reader.ReadUInt32(MessagesField));
         if (_table is not null)
         {

@@ -110,6 +110,17 @@ internal sealed partial class PciFunctionUnit : IPciHost
         }
     }
 
+    /// <summary>Plugs or unplugs: in both cases what comes next is a power-on.</summary>
+    public void SetPresent(bool isPresent)
+    {
+        if (isPresent != IsPresent)
+        {
+            IsPresent = isPresent;
+            Reset();
+            Function.Reset();
+        }
+    }
+
     /// <summary>Brings regions, messages and the pin in agreement with the registers.</summary>
     private void Apply()
     {

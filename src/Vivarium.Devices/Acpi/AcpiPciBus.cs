@@ -17,7 +17,16 @@ public sealed record AcpiPciBus
 
     /// <summary>The interrupts behind the pins of devices. Default none.</summary>
     public IReadOnlyList<AcpiPciRoute> Routes { get; init; } = [];
+
+    /// <summary>The slots whose devices come and go while the guest runs. Default none.</summary>
+    public AcpiPciHotPlug? HotPlug { get; init; }
 }
+
+/// <summary>How devices come and go.</summary>
+/// <param name="Port">The first of 12 ports: three registers of 32 bits with a bit for each slot, which say filled and wanted back, and eject.</param>
+/// <param name="GeneralPurposeEvent">The event that says that the registers have changed, 0 to 15.</param>
+/// <param name="Slots">The slots, each 1 to 31.</param>
+public sealed record AcpiPciHotPlug(ushort Port, int GeneralPurposeEvent, IReadOnlyList<int> Slots);
 
 /// <summary>Which interrupt a pin of a device leads to.</summary>
 /// <param name="Slot">The device number, 0 to 31.</param>

@@ -6,6 +6,8 @@ public static partial class AcpiTables
 {
     private const ushort ConfigurationPort = 0xCF8;
     private const int ConfigurationPortCount = 8;
+    private const ulong DeviceCheck = 1;
+    private const ulong EjectRequest = 3;
     private const uint ConfigurationWindowBytes = 1 << 20;
 
     /// <summary>The MCFG table (PCI Firmware 3.0 §4.1.2): segment 0, bus 0 alone.</summary>
@@ -27,6 +29,42 @@ public static partial class AcpiTables
                 .Name("_HID", v => v.EisaId("PNP0C02"))
                 .Name("_UID", 0x10)
                 .Name("_CRS", new AcpiResources().Memory32Fixed(pci.ConfigurationWindowGpa, ConfigurationWindowBytes).WriteTo)));
+        if (pci.HotPlug is { } hotPlug)
+        {
+            WriteHotPlug(aml, hotPlug);
+        }
+    }
+
+    /// <summary>Each slot can be ejected; on the event the guest is told which slots were filled and which devices are wanted back.</summary>
+    private static void WriteHotPlug(AmlWriter aml, AcpiPciHotPlug hotPlug)
+    {
+        aml.PortRegisters("\\PHPR", hotPlug.Port, "PHPF", "PHPW", "PHPE");
+        aml.Name("\\PHPL", 0);
+        aml.Scope("\\_SB.PCI0", w =>
+        {
+            foreach (var slot in hotPlug.Slots)
+            {
+                w.Device($"S{slot:X2}", d => d
+                    .Name("_ADR", (ulong)slot << 16)
+                    .Name("_SUN", (ulong)slot)
+                    .Method("_EJ0", 1, serialized: false, m => m.Store(v => v.Integer(1UL << slot), "\\PHPE")));
+            }
+        });
+        aml.Method($"\\_GPE._E{hotPlug.GeneralPurposeEvent:X2}", 0, serialized: true, m =>
+        {
+            WriteNotifications(m, hotPlug, "\\PHPF", DeviceCheck);
+            WriteNotifications(m, hotPlug, "\\PHPW", EjectRequest);
+        });
+    }
+
+    /// <summary>Reads and clears a register, then notifies for each of its bits.</summary>
+    private static void WriteNotifications(AmlWriter writer, AcpiPciHotPlug hotPlug, string register, ulong notification)
+    {
+        writer.Store(v => v.Path(register), "\\PHPL").Store(v => v.Path("\\PHPL"), register);
+        foreach (var slot in hotPlug.Slots)
+        {
+            writer.If(c => c.And("\\PHPL", 1UL << slot), b => b.Notify($"\\_SB.PCI0.S{slot:X2}", notification));
+        }
     }
 
     private static void WriteRootBridge(AmlWriter writer, AcpiPciBus pci)

@@ -7,7 +7,7 @@ namespace Vivarium.Devices;
 /// Writes ACPI Machine Language (ACPI 6.5 ch. 20): scopes, devices, names, methods, packages, buffers and constants. Nested parts are
 /// written by callbacks, because their length stands before them. Not thread-safe.
 /// </summary>
-public sealed class AmlWriter
+public sealed partial class AmlWriter
 {
     private readonly List<byte> _bytes = [];
 
@@ -38,26 +38,6 @@ public sealed class AmlWriter
         Raw(0xA4);
         value(this);
         return this;
-    }
-
-    /// <summary>Writes <c>If (condition) { body }</c>.</summary>
-    public AmlWriter If(Action<AmlWriter> condition, Action<AmlWriter> body) => Block([0xA0], condition, body);
-
-    /// <summary>Writes <c>Store (value, path)</c>.</summary>
-    public AmlWriter Store(Action<AmlWriter> value, string path)
-    {
-        ArgumentNullException.ThrowIfNull(value);
-        Raw(0x70);
-        value(this);
-        return Path(path);
-    }
-
-    /// <summary>Writes the argument of a method, <c>Arg0</c> to <c>Arg6</c>.</summary>
-    public AmlWriter Argument(int number)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(number);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(number, 6);
-        return Raw((byte)(0x68 + number));
     }
 
     /// <summary>Writes <c>Name (path, value)</c>.</summary>

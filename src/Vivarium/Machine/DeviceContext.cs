@@ -83,13 +83,14 @@ public sealed class DeviceContext
     /// <summary>Puts a function on the PCI bus and makes it part of the machine's reset, start, stop and saved state.</summary>
     /// <param name="create">Makes the function, which keeps the host it is given: that is its interrupts.</param>
     /// <param name="address">Where, in slots 1 to 31; null for function 0 of the lowest free slot.</param>
+    /// <param name="kind">Whether the device comes and goes (<see cref="VirtualMachine.PlugPciDevice"/>); the same for all functions of a slot.</param>
     /// <exception cref="InvalidOperationException">The machine has no PCI bus, or all slots are taken.</exception>
     /// <exception cref="ArgumentException">The place is taken, the function's description is impossible, or its state name is not its own.</exception>
-    public void AddPciFunction(Func<IPciHost, IPciFunction> create, PciAddress? address = null)
+    public void AddPciFunction(Func<IPciHost, IPciFunction> create, PciAddress? address = null, PciSlotKind kind = PciSlotKind.Fixed)
     {
         ArgumentNullException.ThrowIfNull(create);
         var pci = Pci ?? throw new InvalidOperationException("This machine has no PCI bus: call WithPci on its builder.");
-        pci.Add(this, create, address);
+        pci.Add(this, create, address, kind);
     }
 
     /// <summary>Makes a device part of the machine's reset, start, stop and saved state.</summary>

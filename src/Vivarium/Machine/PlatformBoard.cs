@@ -11,6 +11,7 @@ internal sealed class PlatformBoard
     private readonly InterruptRouter _router;
     private readonly int _serialPortCount;
     private readonly bool _isPc;
+    private readonly AcpiPowerManagement _power;
 
     public PlatformBoard(
         MachineConfiguration configuration,
@@ -31,6 +32,7 @@ internal sealed class PlatformBoard
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
         AttachTimers(context, configuration.MemoryBytes);
+        _power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
         var reset = AttachPower(context);
         if (hasPci)
         {
@@ -71,6 +73,9 @@ internal sealed class PlatformBoard
     /// <summary>Where the bootstrap processor's FERR# goes.</summary>
     public CoprocessorErrorPort CoprocessorError { get; }
 
+    /// <summary>All devices are attached.</summary>
+    public void FinishPci(DeviceContext context) => Pci?.Finish(context, _power.RaiseGeneralPurposeEvent);
+
     /// <summary>The tables that tell an operating system what is here.</summary>
     public byte[] CreateAcpiTables(int cpuCount) => AcpiTables.Build(new AcpiConfiguration
     {
@@ -110,9 +115,8 @@ internal sealed class PlatformBoard
 
     private ResetControlRegister AttachPower(DeviceContext context)
     {
-        var power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
-        context.MapPorts(0x600, AcpiPowerManagement.PortCount, power, "acpi-pm");
-        context.AddStateUnit(power);
+        context.MapPorts(0x600, AcpiPowerManagement.PortCount, _power, "acpi-pm");
+        context.AddStateUnit(_power);
         context.AddStateUnit(A20);
         var portA = new SystemControlPortA(context.Power, A20);
         context.MapPorts(0x92, 1, portA, "port92");
