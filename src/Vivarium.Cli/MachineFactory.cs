@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.Virtio;
 using Vivarium.X86;
 
 namespace Vivarium.Cli;
@@ -9,14 +10,27 @@ internal static class MachineFactory
     /// <summary>HLT, and a jump back to it: what a machine without images runs if its restored guest resets.</summary>
     private static readonly byte[] s_haltLoop = [0xF4, 0xEB, 0xFD];
 
+    /// <summary>A queue for each processor, up to so many.</summary>
+    private const int MaximumQueues = 16;
+
     public static async Task<VirtualMachine> CreateAsync(
-        RunOptions options, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
+        RunOptions options, IReadOnlyList<IBlockBackend> disks, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine)
             .WithRecompiler(new RecompilerOptions { PerfMap = options.PerfMap }).WithLogging(loggers);
         if (debugConsole is not null)
         {
             builder.WithDebugConsole(debugConsole);
+        }
+
+        foreach (var disk in disks)
+        {
+            builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(options.Cpus, 1, MaximumQueues) });
+        }
+
+        foreach (var _ in options.Devices)
+        {
+            builder.AddVirtioRng();
         }
 
         if (options.SnapshotLoad is null)

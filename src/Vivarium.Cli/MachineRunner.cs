@@ -10,7 +10,9 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         using var debugConsole = options.DebugConsole is { } debugFile ? FileCharacterSink.Create("--debugcon", debugFile) : null;
         using var serialFile = options.SerialFile is { } file ? FileCharacterSink.Create("--serial", file) : null;
         using var loggers = new WarningLog(errors);
-        var vm = await MachineFactory.CreateAsync(options, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
+        var drives = await Drives.OpenAsync(options.Drives).ConfigureAwait(false);
+        await using var drivesScope = drives.ConfigureAwait(false);
+        var vm = await MachineFactory.CreateAsync(options, drives.Disks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {
             using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;

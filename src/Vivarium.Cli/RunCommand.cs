@@ -14,6 +14,7 @@ internal static class RunCommand
           vivarium run --snapshot-load vm.snap
           vivarium run --kernel vmlinuz --append "console=ttyS0 nokaslr" --gdb 1234
             and in another window: gdb vmlinux -ex "target remote :1234" -ex "hbreak start_kernel" -ex continue
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0 root=/dev/vda1" --drive disk.qcow2,overlay=on
 
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
@@ -52,9 +53,11 @@ internal static class RunCommand
         var gdb = new Option<string?>("--gdb") { HelpName = "WHERE", Description = "Serves gdb at PORT of this host, or at ADDRESS:PORT; port 0 takes a free one. The guest waits for it." };
         var gdbNoWait = new Option<bool>("--gdb-nowait") { Description = "With --gdb: the guest runs, and gdb halts it by connecting." };
         var gdbRegisters = new Option<string>("--gdb-registers") { HelpName = "SET", Description = $"As what gdb sees the guest: {GdbArguments.SetNames}.", DefaultValueFactory = _ => "x64" };
+        var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A virtio disk: {DriveOptions.Form}. May be given several times." };
+        var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {RunOptions.VirtioRng}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -72,6 +75,8 @@ internal static class RunCommand
                 Rom = result.GetValue(rom),
                 Multiboot = result.GetValue(multiboot),
                 Serial = result.GetValue(serial)!,
+                Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
+                Devices = result.GetValue(device) ?? [],
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),

@@ -7,6 +7,9 @@ namespace Vivarium.Cli;
 /// <summary>What <c>vivarium run</c> was asked for.</summary>
 internal sealed record RunOptions
 {
+    /// <summary>A source of entropy.</summary>
+    public const string VirtioRng = "virtio-rng";
+
     private const string FilePrefix = "file:";
 
     public string? Kernel { get; init; }
@@ -46,6 +49,12 @@ internal sealed record RunOptions
     /// <summary>How gdb is served; null if it is not.</summary>
     public GdbServerOptions? Gdb { get; init; }
 
+    /// <summary>The disks, in the order in which the guest finds them.</summary>
+    public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
+
+    /// <summary>More devices by name.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
     public bool IsSerialStdio => Serial == "stdio";
 
     /// <summary>The file that takes the serial port's output; null if none does.</summary>
@@ -73,6 +82,11 @@ internal sealed record RunOptions
         if (!IsSerialStdio && Serial != "none" && string.IsNullOrEmpty(SerialFile))
         {
             throw new UsageException($"--serial takes stdio, file:F or none, not '{Serial}'.");
+        }
+
+        if (Devices.FirstOrDefault(device => device != VirtioRng) is { } unknown)
+        {
+            throw new UsageException($"There is no device '{unknown}'; choose {VirtioRng}.");
         }
 
         if (SnapshotSave is { } snapshot && (Directory.Exists(snapshot) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(snapshot)))))

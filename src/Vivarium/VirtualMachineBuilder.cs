@@ -37,6 +37,7 @@ public sealed class VirtualMachineBuilder
     private DateTimeOffset? _wallClock;
     private ICharacterSink _debugConsole = new NullCharacterSink();
     private GdbServerOptions? _gdb;
+    private bool _hasPci = true;
     private bool _built;
 
     /// <summary>How processors are made; tests put their own.</summary>
@@ -188,6 +189,28 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
+    /// <summary>Chooses whether the machine has a PCI bus. Default yes.</summary>
+    public VirtualMachineBuilder WithPci(bool hasPci)
+    {
+        _hasPci = hasPci;
+        return this;
+    }
+
+    /// <summary>
+    /// Adds a PCI function: <paramref name="create"/> makes it from the context's services and its host. Called once, by <see cref="Build"/>.
+    /// </summary>
+    /// <param name="create">Makes the function.</param>
+    /// <param name="address">Where, in slots 1 to 31; null for function 0 of the lowest free slot.</param>
+    /// <param name="kind">Whether the device comes and goes (<see cref="VirtualMachine.PlugPciDevice"/>); the same for all functions of a slot.</param>
+    public VirtualMachineBuilder WithPciFunction(
+        Func<DeviceContext, IPciHost, IPciFunction> create,
+        PciAddress? address = null,
+        PciSlotKind kind = PciSlotKind.Fixed)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        return WithDevice(context => context.AddPciFunction(host => create(context, host), address, kind));
+    }
+
     /// <summary>Checks everything and assembles the machine, the guest loaded.</summary>
     /// <exception cref="InvalidOperationException">
     /// A setting is missing or impossible, the host has no recompiler and it was asked for by name, or the builder has built before.
@@ -280,11 +303,13 @@ public sealed class VirtualMachineBuilder
         };
         SerialPort[] serialPorts = _preset == MachinePreset.Pc ? [new(), new()] : [new()];
         var configuration = new MachineConfiguration(_name, _preset, _memoryBytes, _cpuCount, _cpuModel.Name);
-        var board = new PlatformBoard(configuration, context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole);
+        var board = new PlatformBoard(configuration, context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole, _hasPci);
         foreach (var attach in _devices)
         {
             attach(context);
         }
+
+        board.FinishPci(context);
 
         owned.AddRange(context.Owned);
         var engine = EngineChoice.Create(_engine, () => RecompilerFactory(_recompilerOptions), logger, _name);
@@ -314,9 +339,10 @@ public sealed class VirtualMachineBuilder
             Failures = failures,
             Cpus = cpus,
             Devices = context.Units,
+            Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,
-            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes)) { RsdpGpa = AcpiTables.DefaultAddress },
+            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes, _hasPci)) { RsdpGpa = AcpiTables.DefaultAddress },
             AcpiTables = board.CreateAcpiTables(_cpuCount),
             Owned = owned,
         };

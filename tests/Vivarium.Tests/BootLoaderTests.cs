@@ -202,7 +202,7 @@ public sealed class BootLoaderTests
         return memory;
     }
 
-    private static BootContext Context(GuestMemory memory, ulong rsdp = 0) => new(memory, MemoryLayout.CreateMap(MemoryBytes)) { RsdpGpa = rsdp };
+    private static BootContext Context(GuestMemory memory, ulong rsdp = 0) => new(memory, MemoryLayout.CreateMap(MemoryBytes, hasPci: false)) { RsdpGpa = rsdp };
 
     private static string ReadText(GuestMemory memory, ulong gpa, int length)
     {

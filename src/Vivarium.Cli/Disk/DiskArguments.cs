@@ -24,13 +24,17 @@ internal static class DiskArguments
         "qcow2" => DiskFormat.Qcow2,
         "vhdx" => DiskFormat.Vhdx,
         not null => throw new UsageException($"'{text}' is no format of disk images; raw, qcow2 and vhdx are."),
-        null => Path.GetExtension(path).ToUpperInvariant() switch
-        {
-            ".QCOW2" => DiskFormat.Qcow2,
-            ".VHDX" => DiskFormat.Vhdx,
-            ".RAW" or ".IMG" or ".ISO" => DiskFormat.Raw,
-            _ => throw new UsageException($"The name '{path}' does not tell the format; say it with --format raw, qcow2 or vhdx."),
-        },
+        null when FindFormat(path) is var format and not DiskFormat.Unknown => format,
+        null => throw new UsageException($"The name '{path}' does not tell the format; say it with --format raw, qcow2 or vhdx."),
+    };
+
+    /// <summary>By the file's name alone: what a raw disk begins with is its guest's to write.</summary>
+    public static DiskFormat FindFormat(string path) => Path.GetExtension(path).ToUpperInvariant() switch
+    {
+        ".QCOW2" => DiskFormat.Qcow2,
+        ".VHDX" => DiskFormat.Vhdx,
+        ".RAW" or ".IMG" or ".ISO" => DiskFormat.Raw,
+        _ => DiskFormat.Unknown,
     };
 
     /// <exception cref="UsageException">It is no policy.</exception>

@@ -33,9 +33,12 @@ public sealed record AcpiConfiguration
     /// <summary>Whether there is a VGA adapter. Default false.</summary>
     public bool HasVga { get; init; }
 
-    /// <summary>Writes more into the DSDT, at its root: PCI, virtio over MMIO.</summary>
+    /// <summary>The PCI bus. Default none.</summary>
+    public AcpiPciBus? Pci { get; init; }
+
+    /// <summary>Writes more into the DSDT, at its root, for example virtio over MMIO.</summary>
     public Action<AmlWriter>? AdditionalAml { get; init; }
 
-    /// <summary>More tables, made by <see cref="AcpiTables.CreateTable"/>: MCFG, HPET. Default none.</summary>
+    /// <summary>More tables, made by <see cref="AcpiTables.CreateTable"/>: HPET for example. Default none.</summary>
     public IReadOnlyList<byte[]> AdditionalTables { get; init; } = [];
 }

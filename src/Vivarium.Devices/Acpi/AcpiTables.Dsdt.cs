@@ -32,6 +32,11 @@ public static partial class AcpiTables
                 WriteIsaDevice(w, "MOU", "PNP0F13", 0, new AcpiResources().Irq(12));
             }
         });
+        if (configuration.Pci is { } pci)
+        {
+            WritePciBus(aml, pci);
+        }
+
         configuration.AdditionalAml?.Invoke(aml);
         return aml.ToArray();
     }

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Vivarium.Devices;
 
 /// <summary>
-/// Builds the ACPI tables of a machine (ACPI 6.5 ch. 5): RSDP, RSDT, XSDT, FADT of revision 6, FACS, MADT and DSDT, in one piece that
+/// Builds the ACPI tables of a machine (ACPI 6.5 ch. 5): RSDP, RSDT, XSDT, FADT of revision 6, FACS, MADT and DSDT, with PCI also MCFG, in one piece that
 /// starts with the RSDP. It has no state and is not a device: a loader copies the piece into guest memory.
 /// </summary>
 public static partial class AcpiTables
@@ -36,6 +36,11 @@ public static partial class AcpiTables
             image.Append(CreateTable("FACP", 6, WriteFadt(configuration, facs, dsdt))),
             image.Append(CreateTable("APIC", 5, WriteMadt(configuration))),
         ];
+        if (configuration.Pci is { } pci)
+        {
+            listed.Add(image.Append(CreateTable("MCFG", 1, WriteMcfg(pci))));
+        }
+
         listed.AddRange(configuration.AdditionalTables.Select(image.Append));
 
         var rsdt = image.Append(CreateTable("RSDT", 1, WritePointers(listed, sizeof(uint))));

@@ -7,7 +7,7 @@ namespace Vivarium.Devices;
 /// Writes ACPI Machine Language (ACPI 6.5 ch. 20): scopes, devices, names, methods, packages, buffers and constants. Nested parts are
 /// written by callbacks, because their length stands before them. Not thread-safe.
 /// </summary>
-public sealed class AmlWriter
+public sealed partial class AmlWriter
 {
     private readonly List<byte> _bytes = [];
 

@@ -7,8 +7,12 @@ namespace Vivarium.Memory;
 /// </summary>
 internal sealed unsafe class PageStore
 {
+    /// <summary>How many pages one <see cref="HostBytes"/> holds: 1 GiB.</summary>
+    private const int PagesPerPiece = 1 << 18;
+
     private readonly HostMapping _pageMapping;
     private readonly HostMapping _stateMapping;
+    private readonly HostBytes?[] _pieces;
     private int _references = 1;
 
     /// <summary>Reserves an empty layer and takes a reference on <paramref name="parent"/>.</summary>
@@ -18,6 +22,7 @@ internal sealed unsafe class PageStore
         Parent = parent;
         _pageMapping = new HostMapping(pageCount * GuestMemory.PageSize);
         _stateMapping = new HostMapping(pageCount);
+        _pieces = new HostBytes?[(pageCount + PagesPerPiece - 1) / PagesPerPiece];
         Pages = _pageMapping.Address;
         States = _stateMapping.Address;
         parent?.AddReference();
@@ -33,18 +38,44 @@ internal sealed unsafe class PageStore
 
     public byte* PageAt(nuint page) => Pages + (page * GuestMemory.PageSize);
 
-    /// <summary>The page's content in this layer or the nearest below that has it; null if it was never written.</summary>
-    public byte* Find(nuint page)
+    /// <summary>Whether two neighbouring pages are in different pieces, so that no <see cref="Memory{T}"/> holds both.</summary>
+    public static bool EndsPiece(nuint page) => (page + 1) % PagesPerPiece == 0;
+
+    /// <summary>Bytes from <paramref name="offset"/> in <paramref name="page"/> on; they must not leave its piece (<see cref="EndsPiece"/>).</summary>
+    public Memory<byte> Slice(nuint page, int offset, int sizeBytes)
+    {
+        var index = page / PagesPerPiece;
+        var piece = Volatile.Read(ref _pieces[index]);
+        if (piece is null)
+        {
+            var first = index * PagesPerPiece;
+            var count = nuint.Min(PagesPerPiece, PageCount - first);
+            piece = new HostBytes(PageAt(first), (int)(count * GuestMemory.PageSize), _pageMapping);
+            Volatile.Write(ref _pieces[index], piece);
+        }
+
+        return piece.Memory.Slice(((int)(page % PagesPerPiece) * GuestMemory.PageSize) + offset, sizeBytes);
+    }
+
+    /// <summary>The layer, this or the nearest below, that has the page's content; null if it was never written.</summary>
+    public PageStore? FindStore(nuint page)
     {
         for (var store = this; store is not null; store = store.Parent)
         {
             if ((Volatile.Read(ref store.States[page]) & PageState.Own) != 0)
             {
-                return store.PageAt(page);
+                return store;
             }
         }
 
         return null;
+    }
+
+    /// <summary>The page's content in this layer or the nearest below that has it; null if it was never written.</summary>
+    public byte* Find(nuint page)
+    {
+        var store = FindStore(page);
+        return store is null ? null : store.PageAt(page);
     }
 
     /// <summary>The first page from <paramref name="page"/> on whose state has one of <paramref name="bits"/>; <see cref="PageCount"/> if none.</summary>

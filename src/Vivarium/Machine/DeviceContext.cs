@@ -46,6 +46,12 @@ public sealed class DeviceContext
     /// <summary>Guest memory for DMA.</summary>
     public IGuestMemory Memory => _memory;
 
+    /// <summary>Guest memory with all that it can do.</summary>
+    internal GuestMemory GuestMemory => _memory;
+
+    /// <summary>The PCI bus; null if the machine has none.</summary>
+    internal PciComplex? Pci { get; set; }
+
     internal IReadOnlyList<IStateUnit> Units => _units;
 
     internal IReadOnlyList<IDisposable> Owned => _owned;
@@ -67,11 +73,24 @@ public sealed class DeviceContext
             if (gpa < ram.Gpa + ram.SizeBytes && ram.Gpa < gpa + sizeBytes)
             {
                 throw new ArgumentException(
-                    $"'{name}' at 0x{gpa:X} overlaps RAM at 0x{ram.Gpa:X}-0x{ram.Gpa + ram.SizeBytes - 1:X}; choose an address from 0xC0000000 to 0xFEBFFFFF.");
+                    $"'{name}' at 0x{gpa:X} overlaps RAM at 0x{ram.Gpa:X}-0x{ram.Gpa + ram.SizeBytes - 1:X}; choose an address from 0xC0000000 to 0xCFFFFFFF.");
             }
         }
 
         return _mmio.Map(gpa, sizeBytes, device, name);
+    }
+
+    /// <summary>Puts a function on the PCI bus and makes it part of the machine's reset, start, stop and saved state.</summary>
+    /// <param name="create">Makes the function, which keeps the host it is given: that is its interrupts.</param>
+    /// <param name="address">Where, in slots 1 to 31; null for function 0 of the lowest free slot.</param>
+    /// <param name="kind">Whether the device comes and goes (<see cref="VirtualMachine.PlugPciDevice"/>); the same for all functions of a slot.</param>
+    /// <exception cref="InvalidOperationException">The machine has no PCI bus, or all slots are taken.</exception>
+    /// <exception cref="ArgumentException">The place is taken, the function's description is impossible, or its state name is not its own.</exception>
+    public void AddPciFunction(Func<IPciHost, IPciFunction> create, PciAddress? address = null, PciSlotKind kind = PciSlotKind.Fixed)
+    {
+        ArgumentNullException.ThrowIfNull(create);
+        var pci = Pci ?? throw new InvalidOperationException("This machine has no PCI bus: call WithPci on its builder.");
+        pci.Add(this, create, address, kind);
     }
 
     /// <summary>Makes a device part of the machine's reset, start, stop and saved state.</summary>

@@ -36,6 +36,9 @@ internal sealed class MachineParts
     /// <summary>All state units but the clock and the processors, in the order in which they were added.</summary>
     public required IReadOnlyList<IStateUnit> Devices { get; init; }
 
+    /// <summary>The PCI bus; null if there is none.</summary>
+    public PciComplex? Pci { get; init; }
+
     /// <summary>Brings interrupt lines in agreement after a reset or restore. Device lock held.</summary>
     public required Action Resynchronise { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Vivarium.Bus;
 using Vivarium.Memory;
 
 namespace Vivarium;
@@ -18,6 +19,18 @@ internal static class MemoryLayout
     /// <summary>The rest of RAM begins here.</summary>
     public const ulong Above4GGpa = 0x1_0000_0000;
 
+    /// <summary>Configuration space of PCI bus 0; up to <see cref="PciWindowGpa"/> is kept for more.</summary>
+    public const uint PciConfigurationGpa = 0xD000_0000;
+
+    /// <summary>Begins the memory that operating systems and firmware give to PCI devices.</summary>
+    public const uint PciWindowGpa = 0xE000_0000;
+
+    /// <summary>The last byte of that memory; the IOAPIC follows.</summary>
+    public const uint PciWindowLastGpa = 0xFEBF_FFFF;
+
+    private const int PhysicalAddressBits = 40;
+    private const ulong HighPciWindowAlignment = 1UL << 36;
+    private const ulong HighPciWindowBytes = 1UL << 38;
     private const int FirmwareEntryBytes = 20;
     private const ulong VgaGpa = 0xA0000;
     private const ulong VgaEndGpa = 0xC0000;
@@ -33,8 +46,17 @@ internal static class MemoryLayout
         }
     }
 
+    /// <summary>Memory above 4 GiB and RAM for PCI devices; null if the processors' physical addresses end before.</summary>
+    public static (ulong First, ulong Last)? FindHighPciWindow(ulong memoryBytes)
+    {
+        var end = Above4GGpa + (memoryBytes > DeviceHoleGpa ? memoryBytes - DeviceHoleGpa : 0);
+        var first = (end + HighPciWindowAlignment - 1) & ~(HighPciWindowAlignment - 1);
+        var last = Math.Min(first + HighPciWindowBytes, 1UL << PhysicalAddressBits) - 1;
+        return last > first ? (first, last) : null;
+    }
+
     /// <summary>The memory map for the guest.</summary>
-    public static IReadOnlyList<MemoryMapEntry> CreateMap(ulong memoryBytes)
+    public static IReadOnlyList<MemoryMapEntry> CreateMap(ulong memoryBytes, bool hasPci)
     {
         var map = new List<MemoryMapEntry>
         {
@@ -43,6 +65,11 @@ internal static class MemoryLayout
             new(TablesGpa, HighMemoryGpa - TablesGpa, MemoryMapKind.Reserved),
             new(HighMemoryGpa, Math.Min(memoryBytes, DeviceHoleGpa) - HighMemoryGpa, MemoryMapKind.Usable),
         };
+        if (hasPci)
+        {
+            map.Add(new MemoryMapEntry(PciConfigurationGpa, PciConfigurationWindow.SizeBytes, MemoryMapKind.Reserved));
+        }
+
         if (memoryBytes > DeviceHoleGpa)
         {
             map.Add(new MemoryMapEntry(Above4GGpa, memoryBytes - DeviceHoleGpa, MemoryMapKind.Usable));

@@ -11,6 +11,7 @@ internal sealed class PlatformBoard
     private readonly InterruptRouter _router;
     private readonly int _serialPortCount;
     private readonly bool _isPc;
+    private readonly AcpiPowerManagement _power;
 
     public PlatformBoard(
         MachineConfiguration configuration,
@@ -20,7 +21,8 @@ internal sealed class PlatformBoard
         InterruptRouter router,
         A20Gate a20,
         IReadOnlyList<SerialPort> serialPorts,
-        ICharacterSink debugConsole)
+        ICharacterSink debugConsole,
+        bool hasPci)
     {
         _router = router;
         A20 = a20;
@@ -30,7 +32,18 @@ internal sealed class PlatformBoard
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
         AttachTimers(context, configuration.MemoryBytes);
-        AttachPower(context);
+        _power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
+        var reset = AttachPower(context);
+        if (hasPci)
+        {
+            Pci = new PciComplex(context, ports, mmio, router, reset, configuration.MemoryBytes);
+            context.Pci = Pci;
+        }
+        else
+        {
+            context.MapPorts(0xCF9, 1, reset, "reset-control");
+        }
+
         var console = new DebugConsole(debugConsole);
         context.MapPorts(0xE9, 1, console, "debug console");
         context.MapPorts(0x402, 1, console, "firmware debug console");
@@ -54,8 +67,14 @@ internal sealed class PlatformBoard
 
     public A20Gate A20 { get; }
 
+    /// <summary>The PCI bus; null if there is none.</summary>
+    public PciComplex? Pci { get; }
+
     /// <summary>Where the bootstrap processor's FERR# goes.</summary>
     public CoprocessorErrorPort CoprocessorError { get; }
+
+    /// <summary>All devices are attached.</summary>
+    public void FinishPci(DeviceContext context) => Pci?.Finish(context, _power.RaiseGeneralPurposeEvent);
 
     /// <summary>The tables that tell an operating system what is here.</summary>
     public byte[] CreateAcpiTables(int cpuCount) => AcpiTables.Build(new AcpiConfiguration
@@ -63,6 +82,7 @@ internal sealed class PlatformBoard
         ApicIds = [.. Enumerable.Range(0, cpuCount).Select(index => (uint)index)],
         SerialPorts = s_serialPorts[.._serialPortCount],
         HasKeyboardController = _isPc,
+        Pci = Pci?.Describe(),
     });
 
     private void AttachInterruptControllers(DeviceContext context, PortBus ports, MmioBus mmio)
@@ -93,18 +113,17 @@ internal sealed class PlatformBoard
         context.AddStateUnit(rtc);
     }
 
-    private void AttachPower(DeviceContext context)
+    private ResetControlRegister AttachPower(DeviceContext context)
     {
-        var power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
-        context.MapPorts(0x600, AcpiPowerManagement.PortCount, power, "acpi-pm");
-        context.AddStateUnit(power);
+        context.MapPorts(0x600, AcpiPowerManagement.PortCount, _power, "acpi-pm");
+        context.AddStateUnit(_power);
         context.AddStateUnit(A20);
         var portA = new SystemControlPortA(context.Power, A20);
         context.MapPorts(0x92, 1, portA, "port92");
         context.AddStateUnit(portA);
         var reset = new ResetControlRegister(context.Power);
-        context.MapPorts(0xCF9, 1, reset, "reset-control");
         context.AddStateUnit(reset);
+        return reset;
     }
 
     private static void AttachFirmwareConfig(DeviceContext context, MachineConfiguration configuration)

@@ -96,15 +96,73 @@ public sealed class AcpiTablesTests
         var image = AcpiTables.Build(new AcpiConfiguration
         {
             ApicIds = [0],
-            AdditionalTables = [AcpiTables.CreateTable("MCFG", 1, [1, 2, 3])],
+            AdditionalTables = [AcpiTables.CreateTable("HPET", 1, [1, 2, 3])],
             AdditionalAml = w => w.Scope("\\_SB", s => s.Device("VIO0", d => d
                 .Name("_CRS", new AcpiResources().Memory32Fixed(0xD000_0000, 0x200).Interrupt(20, isLevelTriggered: true).WriteTo)
                 .Method("_STA", 0, false, m => m.Return(v => v.Integer(0x1_0000_0000))))),
         });
-        Assert.Equal(39, Table(image, "MCFG").Length);
+        Assert.Equal(39, Table(image, "HPET").Length);
         var names = AmlWalker.Walk(Dsdt(image)[36..]).Names;
         Assert.Equal("method", names["\\_SB_.VIO0._STA"]);
+        Assert.Equal(
+            [0x00, 0xA4, 0x0E, 0, 0, 0, 0, 1, 0, 0, 0],
+            AmlWalker.Walk(Dsdt(image)[36..]).Methods["\\_SB_.VIO0._STA"]);
         Assert.Equal(12 + 9 + 2, Assert.IsType<byte[]>(names["\\_SB_.VIO0._CRS"]).Length);
+    }
+
+    [Fact]
+    public void The_pci_bus_has_its_windows_and_interrupts()
+    {
+        var image = BuildPci();
+        Assert.Equal(
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xD0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            Table(image, "MCFG")[36..]);
+        var names = AmlWalker.Walk(Dsdt(image)[36..]).Names;
+        Assert.Equal(0x030A_D041UL, names["\\_SB_.PCI0._HID"]);
+        byte[] expected =
+        [
+            0x88, 13, 0, 2, 0x0C, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+            0x47, 1, 0xF8, 0x0C, 0xF8, 0x0C, 1, 8,
+            0x88, 13, 0, 1, 0x0C, 3, 0, 0, 0, 0, 0xF7, 0x0C, 0, 0, 0xF8, 0x0C,
+            0x88, 13, 0, 1, 0x0C, 3, 0, 0, 0x00, 0x0D, 0xFF, 0xFF, 0, 0, 0x00, 0xF3,
+            0x87, 23, 0, 0, 0x0C, 1, 0, 0, 0, 0, 0, 0, 0, 0xE0, 0xFF, 0xFF, 0xBF, 0xFE, 0, 0, 0, 0, 0, 0, 0xC0, 0x1E,
+            0x8A, 43, 0, 0, 0x0C, 1, .. new byte[8], 0, 0, 0, 0, 0x10, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x1F, 0, 0, 0,
+            .. new byte[8], 0, 0, 0, 0, 0x10, 0, 0, 0,
+            0x79, 0,
+        ];
+        Assert.Equal(expected, Assert.IsType<byte[]>(names["\\_SB_.PCI0._CRS"]));
+        Assert.Equal([0x5_FFFFUL, 1UL, 0UL, 18UL], Assert.IsType<object?[]>(Assert.Single(Assert.IsType<object?[]>(names["\\_SB_.PCI0.PRTA"]))));
+        Assert.Equal([0x5_FFFFUL, 1UL, 0UL, 10UL], Assert.IsType<object?[]>(Assert.Single(Assert.IsType<object?[]>(names["\\_SB_.PCI0.PRTP"]))));
+        Assert.Equal([0x86, 9, 0, 1, 0, 0, 0, 0xD0, 0, 0, 0x10, 0, 0x79, 0], Assert.IsType<byte[]>(names["\\_SB_.PCIR._CRS"]));
+    }
+
+    /// <summary>The bytes are by hand from ACPI 6.5 ch. 20; a Linux guest has run them.</summary>
+    [Fact]
+    public void The_interrupts_follow_the_controller_that_the_system_uses()
+    {
+        var methods = AmlWalker.Walk(Dsdt(BuildPci())[36..]).Methods;
+        Assert.Equal([0x01, 0x70, 0x68, .. "\\PICF"u8], methods["\\_PIC"]);
+        Assert.Equal([0x00, 0xA0, 0x0B, .. "\\PICF"u8, 0xA4, .. "PRTA"u8, 0xA4, .. "PRTP"u8], methods["\\_SB_.PCI0._PRT"]);
+    }
+
+    [Fact]
+    public void Slots_can_be_ejected_and_are_notified_on_the_event()
+    {
+        var walked = AmlWalker.Walk(Dsdt(BuildPci())[36..]);
+        Assert.Equal((0x610UL, 12UL), walked.Names["\\PHPR"]);
+        Assert.Equal([0UL, 32UL, 64UL], new[] { "\\PHPF", "\\PHPW", "\\PHPE" }.Select(each => walked.Names[each]));
+        Assert.Equal(0x5_0000UL, walked.Names["\\_SB_.PCI0.S05_._ADR"]);
+        Assert.Equal([0x01, 0x70, 0x0A, 0x20, .. "\\PHPE"u8], walked.Methods["\\_SB_.PCI0.S05_._EJ0"]);
+        byte[] slot = [.. "\\/\x03_SB_PCI0S05_"u8];
+        Assert.Equal(
+            [
+                0x08,
+                0x70, .. "\\PHPF"u8, .. "\\PHPL"u8, 0x70, .. "\\PHPL"u8, .. "\\PHPF"u8,
+                0xA0, 0x1B, 0x7B, .. "\\PHPL"u8, 0x0A, 0x20, 0x00, 0x86, .. slot, 0x01,
+                0x70, .. "\\PHPW"u8, .. "\\PHPL"u8, 0x70, .. "\\PHPL"u8, .. "\\PHPW"u8,
+                0xA0, 0x1C, 0x7B, .. "\\PHPL"u8, 0x0A, 0x20, 0x00, 0x86, .. slot, 0x0A, 0x03,
+            ],
+            walked.Methods["\\_GPE._E01"]);
     }
 
     [Property]
@@ -136,6 +194,19 @@ public sealed class AcpiTablesTests
         Assert.Throws<ArgumentException>(() => new AmlWriter().EisaId("PNP05"));
         Assert.Throws<ArgumentException>(() => new AmlWriter().String("ä"));
     }
+
+    private static byte[] BuildPci() => AcpiTables.Build(new AcpiConfiguration
+    {
+        ApicIds = [0],
+        Pci = new AcpiPciBus
+        {
+            ConfigurationWindowGpa = 0xD000_0000,
+            MemoryWindow = (0xE000_0000, 0xFEBF_FFFF),
+            HighMemoryWindow = (0x10_0000_0000, 0x1F_FFFF_FFFF),
+            Routes = [new AcpiPciRoute(5, 1, 18, 10)],
+            HotPlug = new AcpiPciHotPlug(0x610, 1, [5]),
+        },
+    });
 
     private static byte[] Build(int processors, byte[]? levelTriggered = null) => AcpiTables.Build(new AcpiConfiguration
     {

@@ -11,6 +11,9 @@ internal sealed class AmlWalker(byte[] aml)
 {
     public Dictionary<string, object?> Names { get; } = [];
 
+    /// <summary>Each method's flags and statements.</summary>
+    public Dictionary<string, byte[]> Methods { get; } = [];
+
     public static AmlWalker Walk(byte[] aml)
     {
         var walker = new AmlWalker(aml);
@@ -44,9 +47,17 @@ internal sealed class AmlWalker(byte[] aml)
                 at = Length(start, out var methodEnd);
                 at = Path(at, scope, out var method);
                 Names.Add(method, "method");
-                Assert.Equal(0xA4, aml[at + 1]);
-                Assert.Equal(methodEnd, Value(at + 2, out _));
+                Methods.Add(method, aml[at..methodEnd]);
                 return methodEnd;
+            case 0x5B when aml[at + 1] == 0x80:
+                at = Path(at + 2, scope, out var region);
+                Assert.Equal(1, aml[at]);
+                at = Value(at + 1, out var first);
+                at = Value(at, out var length);
+                Names.Add(region, ((ulong)first!, (ulong)length!));
+                return at;
+            case 0x5B when aml[at + 1] == 0x81:
+                return Fields(at + 2, scope);
             case 0x5B when aml[at + 1] == 0x82:
                 return Block(at + 2, scope, "device");
             default:
@@ -64,6 +75,21 @@ internal sealed class AmlWalker(byte[] aml)
         }
 
         Terms(at, end, name);
+        return end;
+    }
+
+    /// <summary>Registers of 32 bits; each name's value is its offset in bits.</summary>
+    private int Fields(int at, string scope)
+    {
+        at = Length(at, out var end);
+        at = Path(at, scope, out _) + 1;
+        for (var bits = 0UL; at < end; bits += 32, at += 5)
+        {
+            Assert.Equal(32, aml[at + 4]);
+            Names.Add("\\" + Encoding.ASCII.GetString(aml, at, 4), bits);
+        }
+
+        Assert.Equal(end, at);
         return end;
     }
 

@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Logging;
+using Vivarium.Virtio;
+
+namespace Vivarium;
+
+/// <summary>Adds virtio devices to a machine: on its PCI bus, or behind MMIO registers if it has none (<see cref="VirtioMmioPlace"/>).</summary>
+public static class VirtioBuilderExtensions
+{
+    /// <summary>Adds a disk.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="backend">What stands behind it. Stays the caller's: dispose it after the machine.</param>
+    /// <param name="options">How it shows itself.</param>
+    /// <param name="created">Is given the disk when the machine is built, for <see cref="VirtioBlock.ResizeAsync"/>.</param>
+    /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: an option is impossible.</exception>
+    public static VirtualMachineBuilder AddVirtioBlock(
+        this VirtualMachineBuilder builder, IBlockBackend backend, VirtioBlockOptions? options = null, Action<VirtioBlock>? created = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(backend);
+        return builder.AddVirtio("virtio-blk", (_, services, name) =>
+        {
+            var disk = new VirtioBlock(services, name, backend, options);
+            created?.Invoke(disk);
+            return disk;
+        });
+    }
+
+    /// <summary>Adds a source of entropy: the machine's own.</summary>
+    public static VirtualMachineBuilder AddVirtioRng(this VirtualMachineBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.AddVirtio("virtio-rng", (context, services, name) => new VirtioRng(services, name, context.Entropy));
+    }
+
+    /// <summary>Adds a device that <paramref name="create"/> makes; its name is <paramref name="kind"/> and a number.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="kind">Such as <c>virtio-blk</c>.</param>
+    /// <param name="create">Makes the device, under the name that it is given. Called once, by <see cref="VirtualMachineBuilder.Build"/>.</param>
+    public static VirtualMachineBuilder AddVirtio(
+        this VirtualMachineBuilder builder, string kind, Func<DeviceContext, VirtioServices, string, VirtioDevice> create)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(kind);
+        ArgumentNullException.ThrowIfNull(create);
+        return builder.WithDevice(context => Add(context, kind, create));
+    }
+
+    private static void Add(DeviceContext context, string kind, Func<DeviceContext, VirtioServices, string, VirtioDevice> create)
+    {
+        var number = 0;
+        while (context.Units.Any(unit => unit.StateName == kind + number))
+        {
+            number++;
+        }
+
+        var services = new VirtioServices(context.GuestMemory, context.Events, context.LoggerFactory.CreateLogger<VirtioDevice>());
+        var device = create(context, services, kind + number);
+        context.AddStateUnit(device);
+        if (context.Pci is not null)
+        {
+            context.AddPciFunction(host => new VirtioPci(device, host));
+            return;
+        }
+
+        var place = VirtioMmioPlace.At(context.Units.OfType<VirtioMmio>().Count());
+        var transport = new VirtioMmio(device, context.ConnectIrq(place.Irq));
+        context.MapMmio(place.Gpa, VirtioMmio.RegionBytes, transport, transport.StateName);
+        context.AddStateUnit(transport);
+    }
+}
