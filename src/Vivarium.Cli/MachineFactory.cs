@@ -23,18 +23,9 @@ internal static class MachineFactory
             builder.WithDebugConsole(debugConsole);
         }
 
-        foreach (var disk in disks)
-        {
-            builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(options.Cpus, 1, MaximumQueues) });
-        }
-
-        foreach (var _ in options.Devices)
-        {
-            builder.AddVirtioRng();
-        }
-
         if (options.SnapshotLoad is null)
         {
+            AddDevices(builder, options, disks, options.Cpus);
             return Build(builder.WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
@@ -43,6 +34,7 @@ internal static class MachineFactory
         await using (snapshot.ConfigureAwait(false))
         {
             var saved = (await SnapshotInfo.ReadAsync(snapshot, cancellationToken).ConfigureAwait(false)).Configuration;
+            AddDevices(builder, options, disks, saved.CpuCount);
             var vm = Build(builder.WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes)
                 .WithCpus(saved.CpuCount).WithCpuModel(RunOptions.FindModel(saved.CpuModel)));
             try
@@ -56,6 +48,19 @@ internal static class MachineFactory
                 await vm.DisposeAsync().ConfigureAwait(false);
                 throw;
             }
+        }
+    }
+
+    private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, int cpuCount)
+    {
+        foreach (var disk in disks)
+        {
+            builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues) });
+        }
+
+        foreach (var _ in options.Devices)
+        {
+            builder.AddVirtioRng();
         }
     }
 

@@ -61,8 +61,13 @@ public abstract partial class VirtioDevice
         ArgumentNullException.ThrowIfNull(reader);
         var status = (VirtioStatus)reader.ReadByte(1);
         var features = reader.ReadUInt64(2);
-        var state = new byte[_queues.Length * QueueStateBytes];
-        reader.ReadBytes(5, state);
+        var state = reader.ReadBytes(5);
+        if (state.Length != _queues.Length * QueueStateBytes)
+        {
+            throw new StateFormatException(
+                $"The saved '{StateName}' has {state.Length / QueueStateBytes} queues, this one has {_queues.Length}; create it with as many.");
+        }
+
         if ((features & ~OfferedFeatures) != 0 && (status & VirtioStatus.FeaturesOk) != 0)
         {
             throw new StateFormatException($"The saved driver of '{StateName}' uses features that this device does not have (0x{features & ~OfferedFeatures:X}).");
@@ -76,7 +81,7 @@ public abstract partial class VirtioDevice
         for (var i = 0; i < _queues.Length; i++)
         {
             var queue = _queues[i];
-            var field = state.AsSpan(i * QueueStateBytes, QueueStateBytes);
+            var field = state.Slice(i * QueueStateBytes, QueueStateBytes);
             queue.DescriptorGpa = BinaryPrimitives.ReadUInt64LittleEndian(field);
             queue.DriverGpa = BinaryPrimitives.ReadUInt64LittleEndian(field[8..]);
             queue.DeviceGpa = BinaryPrimitives.ReadUInt64LittleEndian(field[16..]);
