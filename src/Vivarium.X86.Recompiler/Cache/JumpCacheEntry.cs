@@ -44,22 +44,28 @@ internal struct JumpCacheEntry
         return entry->Is(rip, context) ? entry : null;
     }
 
-    /// <summary>Takes an entry in. What was at its place goes beside it.</summary>
+    /// <summary>
+    /// Takes an entry in. What was at its place goes beside if it is there by right, unless it would drive out another that is: one that nobody
+    /// wants any more would go to and fro between two that do.
+    /// </summary>
     public static unsafe void Put(JumpCacheEntry* table, in JumpCacheEntry entry)
     {
-        var place = table + IndexOf(entry.Rip);
-        var beside = table + (IndexOf(entry.Rip) ^ 1);
-        if (place->Context != 0 && !place->Is(entry.Rip, entry.Context))
+        var index = IndexOf(entry.Rip);
+        var (place, beside) = (table[index], table[index ^ 1]);
+        if (beside.Is(entry.Rip, entry.Context))
         {
-            *beside = *place;
+            table[index ^ 1] = default;
         }
-        else if (beside->Is(entry.Rip, entry.Context))
+        else if (!place.Is(entry.Rip, entry.Context) && place.IsAt(index)
+            && !(beside.IsAt(index ^ 1) && (beside.Context == entry.Context || beside.Context == place.Context)))
         {
-            *beside = default;
+            table[index ^ 1] = place;
         }
 
-        *place = entry;
+        table[index] = entry;
     }
+
+    private readonly bool IsAt(int index) => Context != 0 && IndexOf(Rip) == index;
 
     private readonly bool Is(ulong rip, ulong context) => Rip == rip && Context == context;
 

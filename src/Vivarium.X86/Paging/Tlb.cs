@@ -72,7 +72,7 @@ internal sealed unsafe class Tlb
         _modesUsed |= 1 << (int)mode;
         var entry = _entries + slot;
         var page = linear & ~0xFFFUL;
-        if (!entry->IsOf(page) && (entry->Page != 0 || _entries[slot ^ Beside].IsOf(page)))
+        if (!entry->IsOf(page) && (_entries[slot ^ Beside].IsOf(page) || (IsAtHome(slot) && !IsAtHome(slot ^ Beside))))
         {
             Exchange(slot, slot ^ Beside);
         }
@@ -87,6 +87,18 @@ internal sealed unsafe class Tlb
         Remember(slot);
         return entry;
     }
+
+    /// <summary>
+    /// Whether a slot holds a page of its own. Only such a one is worth a place beside, and it does not drive out another: a page that nobody wants
+    /// any more would go to and fro between two that do.
+    /// </summary>
+    private bool IsAtHome(int slot)
+    {
+        var entry = _entries + slot;
+        return entry->Page != 0 && (IsSlotOf(entry->ReadTag, slot) || IsSlotOf(entry->WriteTag, slot));
+    }
+
+    private static bool IsSlotOf(ulong tag, int slot) => (((int)(tag >> 12) ^ slot) & (EntryCount - 1)) == 0;
 
     /// <summary>What was in either of two slots is in the other: the pages of both belong in both.</summary>
     private void Exchange(int slot, int beside)

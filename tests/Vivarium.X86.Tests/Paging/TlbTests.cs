@@ -44,6 +44,38 @@ public sealed unsafe class TlbTests
         }
     }
 
+    /// <summary>A page that is used no more does not go to and fro between two that are.</summary>
+    [Fact]
+    public void TwoPagesStayInTheirSlotsWhateverWasThere()
+    {
+        var memory = (byte*)NativeMemory.AllocZeroed((nuint)(Tlb.SizeBytes + SiteTlb.SizeBytes));
+        try
+        {
+            var tlb = new Tlb((TlbEntry*)memory, new SiteTlb(memory + Tlb.SizeBytes));
+            ulong[] pages = [0x5000 + ((ulong)Tlb.EntryCount << 12), 0x5000 + ((ulong)Tlb.Beside << 12), 0x5000];
+            foreach (var page in pages)
+            {
+                Apply(tlb, [], new Operation(Fill, 0, page, 1, false));
+            }
+
+            for (var i = 0; i < 4; i++)
+            {
+                foreach (var page in pages.AsSpan(1))
+                {
+                    if (Found(tlb, 0, page) is null)
+                    {
+                        Assert.Equal(0, i);
+                        Apply(tlb, [], new Operation(Fill, 0, page, 1, false));
+                    }
+                }
+            }
+        }
+        finally
+        {
+            NativeMemory.Free(memory);
+        }
+    }
+
     private static void Apply(Tlb tlb, Dictionary<(MmuMode Mode, ulong Page), (nint Host, bool IsGlobal)> filled, Operation operation)
     {
         switch (operation.What)
