@@ -15,6 +15,9 @@ internal static class ExitCodes
     /// <summary>A checked image counts space that nobody uses.</summary>
     public const int LeakyImage = 3;
 
+    /// <summary>The engines differ: a defect of one of them.</summary>
+    public const int Difference = 4;
+
     /// <summary>Bad usage: an impossible option, a missing or damaged file.</summary>
     public const int Usage = 64;
 

@@ -51,6 +51,15 @@ internal static class MachineFactory
         }
     }
 
+    /// <summary>One of the two machines of a run in lockstep.</summary>
+    public static VirtualMachineBuilder CreateForLockstep(RunOptions options)
+    {
+        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
+            .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel));
+        AddDevices(builder, options, [], options.Cpus);
+        return builder;
+    }
+
     private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, int cpuCount)
     {
         foreach (var disk in disks)

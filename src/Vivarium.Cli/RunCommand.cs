@@ -10,6 +10,7 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium run --rom bios.bin --cpus 1 --debugcon bios.log --serial none
           vivarium run --multiboot kernel.elf --timeout 10 --engine interpreter
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --engine lockstep
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60
           vivarium run --snapshot-load vm.snap
           vivarium run --kernel vmlinuz --append "console=ttyS0 nokaslr" --gdb 1234
@@ -25,6 +26,7 @@ internal static class RunCommand
 
         Exit codes:
           0    the guest powered off, or you quit
+          4    the engines differ (--engine lockstep)
           64   bad usage, a missing or damaged file
           70   triple fault
           124  timeout
@@ -39,7 +41,8 @@ internal static class RunCommand
         var append = new Option<string>("--append") { HelpName = "S", Description = "Kernel command line.", DefaultValueFactory = _ => "" };
         var memory = new Option<string>("--memory") { HelpName = "SIZE", Description = "Guest memory, as 512M or 4G; a plain number is in MiB.", DefaultValueFactory = _ => "256M" };
         var cpus = new Option<string>("--cpus") { HelpName = "N", Description = "Processors, 1 to 255.", DefaultValueFactory = _ => "1" };
-        var engine = new Option<string>("--engine") { HelpName = "E", Description = "What executes guest code: auto (the recompiler where the host allows it), interpreter or recompiler.", DefaultValueFactory = _ => "auto" };
+        var engine = new Option<string>("--engine") { HelpName = "E", Description = "What executes guest code: auto (the recompiler where the host allows it), interpreter, recompiler, or lockstep, which runs both and stops where they differ.", DefaultValueFactory = _ => "auto" };
+        var interval = new Option<string>("--lockstep-interval") { HelpName = "N", Description = "With --engine lockstep: instructions between two comparisons.", DefaultValueFactory = _ => "1000000" };
         var report = new Option<bool>("--engine-report") { Description = "Prints at the end what the recompiler did and what the interpreter executed for it." };
         var perfMap = new Option<bool>("--perf-map") { Description = "Names translated code for Linux perf in /tmp/perf-PID.map." };
         var cpu = new Option<string>("--cpu") { HelpName = "MODEL", Description = $"CPU model: {RunOptions.CpuModelNames}.", DefaultValueFactory = _ => "max" };
@@ -57,7 +60,7 @@ internal static class RunCommand
         var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {RunOptions.VirtioRng}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -68,7 +71,9 @@ internal static class RunCommand
                 Append = result.GetValue(append)!,
                 MemoryBytes = MemorySize.Parse(result.GetValue(memory)!),
                 Cpus = RunOptions.ParseCpus(result.GetValue(cpus)!),
-                Engine = RunOptions.FindEngine(result.GetValue(engine)!),
+                Engine = result.GetValue(engine) == LockstepRun.EngineName ? ExecutionEngine.Auto : RunOptions.FindEngine(result.GetValue(engine)!),
+                IsLockstep = result.GetValue(engine) == LockstepRun.EngineName,
+                LockstepInterval = RunOptions.ParseInterval(result.GetValue(interval)!),
                 EngineReport = result.GetValue(report),
                 PerfMap = result.GetValue(perfMap),
                 CpuModel = result.GetValue(cpu)!,
@@ -84,7 +89,9 @@ internal static class RunCommand
                 Gdb = GdbArguments.Parse(result.GetValue(gdb), result.GetValue(gdbNoWait), result.GetValue(gdbRegisters)!),
             };
             options.Validate();
-            return new MachineRunner(options, result.InvocationConfiguration.Error).RunAsync(cancellationToken);
+            return options.IsLockstep
+                ? new LockstepRun(options, result.InvocationConfiguration.Error).RunAsync(cancellationToken)
+                : new MachineRunner(options, result.InvocationConfiguration.Error).RunAsync(cancellationToken);
         });
         return command;
     }

@@ -24,6 +24,12 @@ internal sealed record RunOptions
 
     public ExecutionEngine Engine { get; init; }
 
+    /// <summary>Whether the guest runs on both engines, which are compared.</summary>
+    public bool IsLockstep { get; init; }
+
+    /// <summary>Nanoseconds of guest time between two comparisons.</summary>
+    public long LockstepInterval { get; init; } = 1_000_000;
+
     /// <summary>Whether the recompiler's report is printed at the end.</summary>
     public bool EngineReport { get; init; }
 
@@ -89,6 +95,11 @@ internal sealed record RunOptions
             throw new UsageException($"There is no device '{unknown}'; choose {VirtioRng}.");
         }
 
+        if (IsLockstep && (Drives.Count > 0 || Gdb is not null || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null))
+        {
+            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --gdb, --debugcon and snapshots.");
+        }
+
         if (SnapshotSave is { } snapshot && (Directory.Exists(snapshot) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(snapshot)))))
         {
             throw new UsageException($"--snapshot-save takes a file in a folder that exists, not '{snapshot}'.");
@@ -99,7 +110,7 @@ internal sealed record RunOptions
     public static string CpuModelNames => string.Join(", ", X86.CpuModel.All.Select(model => model.Name));
 
     /// <summary>The engines there are, for people.</summary>
-    public static string EngineNames => string.Join(", ", Enum.GetValues<ExecutionEngine>().Select(NameOf));
+    public static string EngineNames => string.Join(", ", [.. Enum.GetValues<ExecutionEngine>().Select(NameOf), LockstepRun.EngineName]);
 
     public static string NameOf(ExecutionEngine engine) => engine.ToString().ToLowerInvariant();
 
@@ -116,6 +127,12 @@ internal sealed record RunOptions
 
         throw new UsageException($"There is no engine '{name}'; choose one of {EngineNames}.");
     }
+
+    /// <exception cref="UsageException">It is no number in its range.</exception>
+    public static long ParseInterval(string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var interval) && interval is >= 1 and <= 1_000_000_000
+            ? interval
+            : throw new UsageException($"--lockstep-interval takes a number, 1 to 1000000000, not '{text}'.");
 
     /// <exception cref="UsageException">It is no number; the builder judges its size.</exception>
     public static int ParseCpus(string text) =>

@@ -27,7 +27,7 @@ public sealed class Recompiler : ExecutionEngineProvider
             throw new PlatformNotSupportedException("The recompiler emits code for x64 hosts only: choose the interpreter on this one.");
         }
 
-        _cache = new CodeCache(options.CodeCacheBytes, options.PerfMap ? new PerfMap() : null, options.HotSamples);
+        _cache = new CodeCache(options.CodeCacheBytes, options.PerfMap ? new PerfMap() : null, options.HotSamples) { InterpretsApproximations = options.InterpretsApproximations };
     }
 
     /// <summary>Whether this host's processor can run what a recompiler emits. It may still refuse executable memory.</summary>

@@ -12,6 +12,12 @@ public sealed record RecompilerOptions
     /// </summary>
     public int HotSamples { get; init; } = 6;
 
+    /// <summary>
+    /// Whether what the manual allows to be imprecise, RCP, RSQRT and the x87 transcendentals, is left to the interpreter, so that the result does not
+    /// depend on the host's processor. Default false.
+    /// </summary>
+    public bool InterpretsApproximations { get; init; }
+
     /// <summary>Whether translated blocks are named in /tmp/perf-PID.map for Linux perf. Default false.</summary>
     public bool PerfMap { get; init; }
 }

@@ -87,6 +87,14 @@ public sealed unsafe partial class X86Cpu : IExactVcpu, IVcpuSignals, IStateUnit
     /// <summary>Instructions completed since reset. Exact while parked, and inside calls that the processor makes while budgets are exact.</summary>
     public ulong InstructionCount => _state->InstructionCount;
 
+    /// <summary>Its state, for whoever sees it parked.</summary>
+    internal CpuState* State => _state;
+
+    internal CpuCore Core => _core;
+
+    /// <summary>Width of the code segment's instructions: 16, 32 or 64.</summary>
+    internal int CodeBits => _core.IsLongMode && (_state->Cs.Attributes & (1u << 13)) != 0 ? 64 : (_state->Cs.Attributes & (1u << 14)) != 0 ? 32 : 16;
+
     /// <summary>Current privilege level, 0 to 3.</summary>
     public int Cpl => (int)_state->Cpl;
 

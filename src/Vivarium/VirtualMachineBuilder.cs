@@ -44,6 +44,8 @@ public sealed class VirtualMachineBuilder
     internal Func<CpuPlan, IMachineCpu> CpuFactory { get; set; } = plan => new X86MachineCpu(plan);
 
     /// <summary>How the recompiler is made; tests put a host that refuses.</summary>
+    internal RecompilerOptions RecompilerOptions => _recompilerOptions;
+
     internal Func<RecompilerOptions, ExecutionEngineProvider> RecompilerFactory { get; set; } = options => new Recompiler(options);
 
     /// <summary>Names the machine, for logs and schedulers. Default "vm".</summary>

@@ -75,6 +75,9 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Samples of a block that make it hot; 0 if all code is.</summary>
     public int HotSamples { get; }
 
+    /// <summary>The interpreter executes what may be imprecise.</summary>
+    public bool InterpretsApproximations { get; init; }
+
     /// <summary>Bytes of code.</summary>
     public int UsedBytes => _used;
 

@@ -117,6 +117,11 @@ internal sealed unsafe partial class BlockTranslator
             return IsNearBranch(instruction, op) ? kind : LoweringKind.Interpret;
         }
 
+        if (_cache.InterpretsApproximations && IsApproximation(instruction.Mnemonic))
+        {
+            return LoweringKind.Interpret;
+        }
+
         kind = X87KindOf(instruction, kind);
         if (kind is LoweringKind.X87 or LoweringKind.Interpret)
         {
@@ -167,6 +172,11 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Whether the decoder refused the instruction: it raises #UD in the interpreter.</summary>
     private static bool IsRefused(DecodedOp* op) => op->Code == OpCode.CallAndLeave
         && (op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.Undefined || op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.TooLong);
+
+    /// <summary>Whether the result may differ from processor to processor.</summary>
+    private static bool IsApproximation(Mnemonic mnemonic) => mnemonic is Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss
+        or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss
+        or Mnemonic.Fsin or Mnemonic.Fcos or Mnemonic.Fsincos or Mnemonic.Fptan or Mnemonic.Fpatan or Mnemonic.F2xm1 or Mnemonic.Fyl2x or Mnemonic.Fyl2xp1;
 
     private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM() || register.IsMM();
 

@@ -29,6 +29,10 @@ internal struct SegmentRegister
     /// <summary>The visible selector.</summary>
     public ushort Selector;
 
+    // Named, so that an assignment clears them: the state is saved and compared byte by byte, and what lay on the host's stack is nobody's business.
+    private readonly ushort _padding;
+    private readonly uint _morePadding;
+
     public readonly int Dpl => (int)(Attributes >> 5) & 3;
 
     public readonly bool IsUsable => (Attributes & Unusable) == 0;

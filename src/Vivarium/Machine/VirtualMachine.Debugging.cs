@@ -53,6 +53,11 @@ public sealed partial class VirtualMachine
         }
     }
 
+    /// <summary>The processors themselves, for who looks at them while the machine is paused.</summary>
+    /// <exception cref="InvalidOperationException">They are of another make.</exception>
+    internal IEnumerable<X86Cpu> Processors => _parts.Cpus.Select(cpu => (cpu as X86MachineCpu)?.Cpu
+        ?? throw new InvalidOperationException("Only machines with x86 processors of this library can be debugged or compared."));
+
     /// <summary>Ends the machine under a debugger that is connected, which is told so, before its processors go.</summary>
     private async Task EndDebuggingAsync()
     {
@@ -77,8 +82,7 @@ public sealed partial class VirtualMachine
         public DebuggedMachine(VirtualMachine machine)
         {
             _machine = machine;
-            Processors = [.. machine._parts.Cpus.Select(cpu => (cpu as X86MachineCpu)?.Cpu
-                ?? throw new InvalidOperationException("Only machines with x86 processors of this library can be debugged."))];
+            Processors = [.. machine.Processors];
             machine.StateChanged += (_, _) => StateChanged?.Invoke(this, EventArgs.Empty);
         }
 

@@ -101,12 +101,17 @@ public sealed partial class VirtualMachine
     private static string Describe(MachineConfiguration configuration) =>
         $"preset {configuration.Preset}, {configuration.MemoryBytes >> 20} MiB, {configuration.CpuCount} CPUs, model {configuration.CpuModel}";
 
-    private List<(string Name, int Version, ReadOnlyMemory<byte> Fields)> SaveUnits()
+    /// <summary>State of all but the processors.</summary>
+    internal List<(string Name, int Version, ReadOnlyMemory<byte> Fields)> SaveDevices() => Save(_parts.Units.Where(unit => unit is not IMachineCpu));
+
+    private List<(string Name, int Version, ReadOnlyMemory<byte> Fields)> SaveUnits() => Save(_parts.Units);
+
+    private List<(string Name, int Version, ReadOnlyMemory<byte> Fields)> Save(IEnumerable<IStateUnit> units)
     {
         lock (_parts.DeviceLock)
         {
             var saved = new List<(string, int, ReadOnlyMemory<byte>)>();
-            foreach (var unit in _parts.Units)
+            foreach (var unit in units)
             {
                 var writer = new StateWriter();
                 unit.Save(writer);

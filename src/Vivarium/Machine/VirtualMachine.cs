@@ -178,6 +178,18 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// From a timer or event, under a deterministic scheduler: no processor executes another instruction before the pause that is asked for next,
+    /// whoever's turn comes before it.
+    /// </summary>
+    internal void HoldProcessors()
+    {
+        foreach (var vcpu in _vcpus)
+        {
+            _ = vcpu.PauseAsync();
+        }
+    }
+
     private async Task HaltAsync()
     {
         await Task.WhenAll(_vcpus.Select(vcpu => vcpu.PauseAsync())).ConfigureAwait(false);
