@@ -32,6 +32,18 @@ public static class VirtioBuilderExtensions
         return builder.AddVirtio("virtio-rng", (context, services, name) => new VirtioRng(services, name, context.Entropy));
     }
 
+    /// <summary>Adds a balloon, by which the guest gives memory back.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="options">What it offers.</param>
+    /// <param name="created">Is given the balloon when the machine is built, for <see cref="VirtioBalloon.SetTarget"/>.</param>
+    /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: an option is impossible.</exception>
+    public static VirtualMachineBuilder AddVirtioBalloon(
+        this VirtualMachineBuilder builder, VirtioBalloonOptions? options = null, Action<VirtioBalloon>? created = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.AddVirtio("virtio-balloon", (_, services, name) => Created(new VirtioBalloon(services, name, options), created));
+    }
+
     /// <summary>Adds a device that <paramref name="create"/> makes; its name is <paramref name="kind"/> and a number.</summary>
     /// <param name="builder">The machine's builder.</param>
     /// <param name="kind">Such as <c>virtio-blk</c>.</param>
@@ -43,6 +55,12 @@ public static class VirtioBuilderExtensions
         ArgumentException.ThrowIfNullOrEmpty(kind);
         ArgumentNullException.ThrowIfNull(create);
         return builder.WithDevice(context => Add(context, kind, create));
+    }
+
+    private static T Created<T>(T device, Action<T>? created)
+    {
+        created?.Invoke(device);
+        return device;
     }
 
     private static void Add(DeviceContext context, string kind, Func<DeviceContext, VirtioServices, string, VirtioDevice> create)
