@@ -44,6 +44,24 @@ public static class VirtioBuilderExtensions
         return builder.AddVirtio("virtio-balloon", (_, services, name) => Created(new VirtioBalloon(services, name, options), created));
     }
 
+    /// <summary>Adds a folder of the host that the guest can mount under <see cref="VirtioShareOptions.Tag"/>. On 64-bit Linux hosts.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="folder">The host's folder.</param>
+    /// <param name="options">How it shows itself.</param>
+    /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: an option is impossible.</exception>
+    /// <exception cref="DirectoryNotFoundException">On <see cref="VirtualMachineBuilder.Build"/>: there is no such folder.</exception>
+    public static VirtualMachineBuilder AddVirtioShare(this VirtualMachineBuilder builder, string folder, VirtioShareOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return builder.AddVirtio("virtio-9p", (context, services, name) =>
+        {
+            var share = new VirtioShare(services, name, folder, options);
+            context.AddOwned(share);
+            return share;
+        });
+    }
+
     /// <summary>Adds a device that <paramref name="create"/> makes; its name is <paramref name="kind"/> and a number.</summary>
     /// <param name="builder">The machine's builder.</param>
     /// <param name="kind">Such as <c>virtio-blk</c>.</param>
