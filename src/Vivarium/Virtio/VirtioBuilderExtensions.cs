@@ -62,6 +62,30 @@ public static class VirtioBuilderExtensions
         });
     }
 
+    /// <summary>Adds consoles and named channels to programs in the guest.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="options">The ports.</param>
+    /// <param name="created">Is given the device when the machine is built, for <see cref="VirtioConsole.Ports"/>.</param>
+    /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: an option is impossible.</exception>
+    public static VirtualMachineBuilder AddVirtioConsole(
+        this VirtualMachineBuilder builder, VirtioConsoleOptions? options = null, Action<VirtioConsole>? created = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.AddVirtio("virtio-console", (_, services, name) => Created(new VirtioConsole(services, name, options), created));
+    }
+
+    /// <summary>Adds sockets between the host program and programs in the guest.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="options">The guest's address, and how much is held.</param>
+    /// <param name="created">Is given the device when the machine is built, for <see cref="VirtioVsock.ConnectAsync"/> and <see cref="VirtioVsock.Listen"/>.</param>
+    /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: an option is impossible.</exception>
+    public static VirtualMachineBuilder AddVirtioVsock(
+        this VirtualMachineBuilder builder, VirtioVsockOptions? options = null, Action<VirtioVsock>? created = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.AddVirtio("virtio-vsock", (_, services, name) => Created(new VirtioVsock(services, name, options), created));
+    }
+
     /// <summary>Adds a device that <paramref name="create"/> makes; its name is <paramref name="kind"/> and a number.</summary>
     /// <param name="builder">The machine's builder.</param>
     /// <param name="kind">Such as <c>virtio-blk</c>.</param>
