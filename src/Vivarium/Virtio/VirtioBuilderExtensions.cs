@@ -17,11 +17,10 @@ public static class VirtioBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(backend);
-        return builder.AddVirtio("virtio-blk", (_, services, name) =>
+        return builder.AddVirtio("virtio-blk", (context, services, name) =>
         {
-            var disk = new VirtioBlock(services, name, backend, options);
-            created?.Invoke(disk);
-            return disk;
+            context.AddDisk(name, backend);
+            return Created(new VirtioBlock(services, name, backend, options), created);
         });
     }
 
