@@ -75,7 +75,7 @@ internal static class MachineFactory
         {
             return builder.Build();
         }
-        catch (InvalidOperationException exception)
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or DirectoryNotFoundException or PlatformNotSupportedException)
         {
             throw new UsageException(exception.Message);
         }

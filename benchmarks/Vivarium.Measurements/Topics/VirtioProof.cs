@@ -10,9 +10,21 @@ internal static class VirtioProof
         try
         {
             var share = Directory.CreateDirectory(Path.Combine(folder, "share")).FullName;
-            await using var guest = await DeviceGuest.StartAsync(options, share, _ => { });
-            await BalloonCheck.RunAsync(guest, report);
-            await ShareCheck.RunAsync(guest, share, report);
+            var channels = new ChannelCheck();
+            await using var disk = await DiskCheck.CreateAsync(folder);
+            await using (var guest = await DeviceGuest.StartAsync(options, share, builder =>
+            {
+                disk.Configure(builder);
+                channels.Configure(builder);
+            }))
+            {
+                await disk.RunAsync(guest, share, report);
+                await ShareCheck.RunAsync(guest, share, report);
+                await channels.RunAsync(guest, report);
+                await BalloonCheck.RunAsync(guest, report);
+            }
+
+            await disk.CheckAsync(report);
         }
         finally
         {

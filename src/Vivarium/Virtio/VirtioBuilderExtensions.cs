@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.Bus;
 using Vivarium.Virtio;
 
 namespace Vivarium;
@@ -89,13 +90,19 @@ public static class VirtioBuilderExtensions
     /// <param name="builder">The machine's builder.</param>
     /// <param name="kind">Such as <c>virtio-blk</c>.</param>
     /// <param name="create">Makes the device, under the name that it is given. Called once, by <see cref="VirtualMachineBuilder.Build"/>.</param>
+    /// <param name="address">Where on the PCI bus; null for the lowest free slot. Without a bus it has no meaning.</param>
+    /// <param name="slot">Whether the device comes and goes (<see cref="VirtualMachine.PlugPciDevice"/>).</param>
     public static VirtualMachineBuilder AddVirtio(
-        this VirtualMachineBuilder builder, string kind, Func<DeviceContext, VirtioServices, string, VirtioDevice> create)
+        this VirtualMachineBuilder builder,
+        string kind,
+        Func<DeviceContext, VirtioServices, string, VirtioDevice> create,
+        PciAddress? address = null,
+        PciSlotKind slot = PciSlotKind.Fixed)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(kind);
         ArgumentNullException.ThrowIfNull(create);
-        return builder.WithDevice(context => Add(context, kind, create));
+        return builder.WithDevice(context => Add(context, kind, create, address, slot));
     }
 
     private static T Created<T>(T device, Action<T>? created)
@@ -104,7 +111,8 @@ public static class VirtioBuilderExtensions
         return device;
     }
 
-    private static void Add(DeviceContext context, string kind, Func<DeviceContext, VirtioServices, string, VirtioDevice> create)
+    private static void Add(
+        DeviceContext context, string kind, Func<DeviceContext, VirtioServices, string, VirtioDevice> create, PciAddress? address, PciSlotKind slot)
     {
         var number = 0;
         while (context.Units.Any(unit => unit.StateName == kind + number))
@@ -117,7 +125,7 @@ public static class VirtioBuilderExtensions
         context.AddStateUnit(device);
         if (context.Pci is not null)
         {
-            context.AddPciFunction(host => new VirtioPci(device, host));
+            context.AddPciFunction(host => new VirtioPci(device, host), address, slot);
             return;
         }
 
