@@ -36,7 +36,7 @@ internal sealed class ChannelCheck
         await guest.MustAsync($"for i in $(seq 100); do [ $(stat -c %s /tmp/in) = {data.Length} ] && break; sleep 0.1; done; killall cat 2>/dev/null; true");
         var sum = await guest.MustAsync("sha256sum < /tmp/in");
         var reading = ReadAsync(port.Output, data.Length);
-        await guest.MustAsync("cat /tmp/in > /dev/vport*p1");
+        await guest.MustAsync("tee /dev/vport*p1 < /tmp/in > /dev/null");
         var returned = await reading.WaitAsync(TimeSpan.FromSeconds(20));
         var isSame = sum.StartsWith(Convert.ToHexStringLower(SHA256.HashData(data)), StringComparison.Ordinal) && data.AsSpan().SequenceEqual(returned.ToArray());
         report.Add(isSame && isOpen && name.Contains("agent", StringComparison.Ordinal), "console: a named port, 1 MiB to the guest and back", "the same", name.Split('\n')[0].Trim());

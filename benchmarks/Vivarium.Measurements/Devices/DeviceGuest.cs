@@ -27,25 +27,19 @@ internal sealed class DeviceGuest : IAsyncDisposable
     /// <exception cref="MeasurementException">Its files are not there, or it does not come to its shell.</exception>
     public static async Task<DeviceGuest> StartAsync(MeasurementOptions options, string share, Action<VirtualMachineBuilder> configure)
     {
-        var kernel = Path.Combine(Repository.GuestFolder("kernel-generic"), "vmlinuz");
-        var initrd = Repository.GuestFolder("devices.img");
-        if (!File.Exists(kernel) || !File.Exists(initrd))
-        {
-            throw new MeasurementException("The guest is not there; run eng/check-virtio.sh, which makes it.");
-        }
-
-        VirtioBalloon? balloon = null;
-        var builder = options.CreateBuilder().WithMemory((ulong)MemoryMib << 20)
-            .WithBootLoader(new LinuxBootLoader(File.ReadAllBytes(kernel), File.ReadAllBytes(initrd), "console=ttyS0 panic=-1 quiet"))
-            .AddVirtioBalloon(created: device => balloon = device)
-            .AddVirtioShare(share, new VirtioShareOptions { Tag = "host" })
-            .AddVirtioRng();
-        configure(builder);
-        var machine = builder.Build();
-        var guest = new DeviceGuest(machine, balloon!);
-        await machine.StartAsync();
+        var guest = Build(options, share, configure);
+        await guest.Machine.StartAsync();
         await guest.Text.WaitForAsync("Vivarium guest ready", s_patience);
         await guest.Text.WaitForAsync(LinuxGuest.Prompt, s_patience);
+        return guest;
+    }
+
+    /// <summary>A guest that goes on from a snapshot of one with the same devices.</summary>
+    public static async Task<DeviceGuest> RestoreAsync(MeasurementOptions options, string share, Action<VirtualMachineBuilder> configure, Stream snapshot)
+    {
+        var guest = Build(options, share, configure);
+        await guest.Machine.RestoreAsync(snapshot);
+        await guest.Machine.StartAsync();
         return guest;
     }
 
@@ -63,4 +57,23 @@ internal sealed class DeviceGuest : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Machine.DisposeAsync();
+
+    private static DeviceGuest Build(MeasurementOptions options, string share, Action<VirtualMachineBuilder> configure)
+    {
+        var kernel = Path.Combine(Repository.GuestFolder("kernel-generic"), "vmlinuz");
+        var initrd = Repository.GuestFolder("devices.img");
+        if (!File.Exists(kernel) || !File.Exists(initrd))
+        {
+            throw new MeasurementException("The guest is not there; run eng/check-virtio.sh, which makes it.");
+        }
+
+        VirtioBalloon? balloon = null;
+        var builder = options.CreateBuilder().WithMemory((ulong)MemoryMib << 20)
+            .WithBootLoader(new LinuxBootLoader(File.ReadAllBytes(kernel), File.ReadAllBytes(initrd), "console=ttyS0 panic=-1 quiet"))
+            .AddVirtioBalloon(created: device => balloon = device)
+            .AddVirtioShare(share, new VirtioShareOptions { Tag = "host" })
+            .AddVirtioRng();
+        configure(builder);
+        return new DeviceGuest(builder.Build(), balloon!);
+    }
 }

@@ -25,6 +25,7 @@ internal static class VirtioProof
             }
 
             await disk.CheckAsync(report);
+            await SnapshotCheck.RunAsync(options, share, report);
         }
         finally
         {
