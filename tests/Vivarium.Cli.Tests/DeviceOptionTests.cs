@@ -8,12 +8,12 @@ public sealed class DeviceOptionTests
     [InlineData("virtio-balloon,target=64M", 0)]
     [InlineData("virtio-console,port=agent:/tmp/agent.sock,port=other:/tmp/other.sock", 2)]
     [InlineData("virtio-vsock,cid=9,socket=/tmp/vsock", 1)]
-    public void A_device_is_added(string text, int ends)
+    public async Task A_device_is_added(string text, int ends)
     {
         var builder = new VirtualMachineBuilder().WithMemory(4 << 20).WithBootLoader(new FlatBinaryLoader(new byte[] { 0xF4 }));
         using var all = new HostEnds();
         DeviceOption.Add(builder, text, all);
-        builder.Build().DisposeAsync().AsTask().GetAwaiter().GetResult();
+        await builder.Build().DisposeAsync();
         Assert.Equal(ends, all.Count);
     }
 
