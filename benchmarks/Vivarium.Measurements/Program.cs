@@ -15,6 +15,7 @@ Add("shares", "Weights and caps on a worker pool.", (options, _) => FairShares.R
 Add("density", "200 small machines, and 20 Debian machines of 4 GiB.", (options, _) => ManyMachines.RunAsync(options));
 Add("snapshots", "Snapshots at random instants, each finished by a new process.", (options, _) => SnapshotProof.RunAsync(options));
 Add("stop", "How soon a vCPU stops when asked, and at the end of a budget, on each engine.", (options, _) => Task.FromResult(StopLatency.Run(options)));
+Add("virtio", "Every virtio device, driven by a Linux guest; eng/check-virtio.sh makes it.", (options, _) => VirtioProof.RunAsync(options));
 var startRounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 7 };
 Add("startup", "The tool from start to end under settings of the runtime; eng/measure-startup.sh prepares it.",
     (options, result) => ToolStart.RunAsync(options, result.GetValue(startRounds))).Add(startRounds);

@@ -14,7 +14,7 @@ internal static class MachineFactory
     private const int MaximumQueues = 16;
 
     public static async Task<VirtualMachine> CreateAsync(
-        RunOptions options, IReadOnlyList<IBlockBackend> disks, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
+        RunOptions options, IReadOnlyList<IBlockBackend> disks, HostEnds ends, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine)
             .WithRecompiler(new RecompilerOptions { PerfMap = options.PerfMap }).WithLogging(loggers);
@@ -25,7 +25,7 @@ internal static class MachineFactory
 
         if (options.SnapshotLoad is null)
         {
-            AddDevices(builder, options, disks, options.Cpus);
+            AddDevices(builder, options, disks, ends, options.Cpus);
             return Build(builder.WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
@@ -34,7 +34,7 @@ internal static class MachineFactory
         await using (snapshot.ConfigureAwait(false))
         {
             var saved = (await SnapshotInfo.ReadAsync(snapshot, cancellationToken).ConfigureAwait(false)).Configuration;
-            AddDevices(builder, options, disks, saved.CpuCount);
+            AddDevices(builder, options, disks, ends, saved.CpuCount);
             var vm = Build(builder.WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes)
                 .WithCpus(saved.CpuCount).WithCpuModel(RunOptions.FindModel(saved.CpuModel)));
             try
@@ -54,22 +54,25 @@ internal static class MachineFactory
     /// <summary>One of the two machines of a run in lockstep.</summary>
     public static VirtualMachineBuilder CreateForLockstep(RunOptions options)
     {
-        var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
+        return new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
             .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel));
-        AddDevices(builder, options, [], options.Cpus);
-        return builder;
     }
 
-    private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, int cpuCount)
+    private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, HostEnds ends, int cpuCount)
     {
         foreach (var disk in disks)
         {
             builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues) });
         }
 
-        foreach (var _ in options.Devices)
+        foreach (var share in options.Shares)
         {
-            builder.AddVirtioRng();
+            share.Add(builder);
+        }
+
+        foreach (var device in options.Devices)
+        {
+            DeviceOption.Add(builder, device, ends);
         }
     }
 
@@ -79,7 +82,7 @@ internal static class MachineFactory
         {
             return builder.Build();
         }
-        catch (InvalidOperationException exception)
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or DirectoryNotFoundException or PlatformNotSupportedException)
         {
             throw new UsageException(exception.Message);
         }

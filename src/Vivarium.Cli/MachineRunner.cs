@@ -12,7 +12,8 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         using var loggers = new WarningLog(errors);
         var drives = await Drives.OpenAsync(options.Drives).ConfigureAwait(false);
         await using var drivesScope = drives.ConfigureAwait(false);
-        var vm = await MachineFactory.CreateAsync(options, drives.Disks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
+        using var ends = new HostEnds();
+        var vm = await MachineFactory.CreateAsync(options, drives.Disks, ends, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {
             using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;
@@ -35,6 +36,7 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
                     $"vivarium: {(gdb.StartsHalted ? "the guest waits for gdb" : "gdb is served")} at {where}; connect with: gdb -ex 'target remote {where}'").ConfigureAwait(false);
             }
 
+            ends.Start();
             var summary = new RunSummary(vm);
             await vm.StartAsync(cancellationToken).ConfigureAwait(false);
             var (code, end) = await WaitAsync(vm, cancellationToken).ConfigureAwait(false);

@@ -16,6 +16,8 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --append "console=ttyS0 nokaslr" --gdb 1234
             and in another window: gdb vmlinux -ex "target remote :1234" -ex "hbreak start_kernel" -ex continue
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0 root=/dev/vda1" --drive disk.qcow2,overlay=on
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --share ./src:src,readonly
+            and in the guest: mount -t 9p -o trans=virtio,version=9p2000.L src /mnt
 
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
@@ -57,10 +59,11 @@ internal static class RunCommand
         var gdbNoWait = new Option<bool>("--gdb-nowait") { Description = "With --gdb: the guest runs, and gdb halts it by connecting." };
         var gdbRegisters = new Option<string>("--gdb-registers") { HelpName = "SET", Description = $"As what gdb sees the guest: {GdbArguments.SetNames}.", DefaultValueFactory = _ => "x64" };
         var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A virtio disk: {DriveOptions.Form}. May be given several times." };
-        var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {RunOptions.VirtioRng}. May be given several times." };
+        var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {DeviceOption.Forms}. May be given several times." };
+        var share = new Option<string[]>("--share") { HelpName = "HOST:TAG", Description = $"A folder of the host for the guest to mount (9p, virtio): {ShareOption.Form}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, multiboot, serial, drive, share, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -81,6 +84,7 @@ internal static class RunCommand
                 Multiboot = result.GetValue(multiboot),
                 Serial = result.GetValue(serial)!,
                 Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
+                Shares = [.. (result.GetValue(share) ?? []).Select(ShareOption.Parse)],
                 Devices = result.GetValue(device) ?? [],
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),

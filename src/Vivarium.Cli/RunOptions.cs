@@ -7,9 +7,6 @@ namespace Vivarium.Cli;
 /// <summary>What <c>vivarium run</c> was asked for.</summary>
 internal sealed record RunOptions
 {
-    /// <summary>A source of entropy.</summary>
-    public const string VirtioRng = "virtio-rng";
-
     private const string FilePrefix = "file:";
 
     public string? Kernel { get; init; }
@@ -58,7 +55,10 @@ internal sealed record RunOptions
     /// <summary>The disks, in the order in which the guest finds them.</summary>
     public IReadOnlyList<DriveOptions> Drives { get; init; } = [];
 
-    /// <summary>More devices by name.</summary>
+    /// <summary>The host's folders for the guest.</summary>
+    public IReadOnlyList<ShareOption> Shares { get; init; } = [];
+
+    /// <summary>More devices (<see cref="DeviceOption"/>).</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
     public bool IsSerialStdio => Serial == "stdio";
@@ -90,14 +90,9 @@ internal sealed record RunOptions
             throw new UsageException($"--serial takes stdio, file:F or none, not '{Serial}'.");
         }
 
-        if (Devices.FirstOrDefault(device => device != VirtioRng) is { } unknown)
+        if (IsLockstep && (Drives.Count > 0 || Devices.Count > 0 || Shares.Count > 0 || Gdb is not null || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null))
         {
-            throw new UsageException($"There is no device '{unknown}'; choose {VirtioRng}.");
-        }
-
-        if (IsLockstep && (Drives.Count > 0 || Gdb is not null || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null))
-        {
-            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --gdb, --debugcon and snapshots.");
+            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --device, --share, --gdb, --debugcon and snapshots.");
         }
 
         if (SnapshotSave is { } snapshot && (Directory.Exists(snapshot) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(snapshot)))))

@@ -74,26 +74,6 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Gives whole pages back to the host, as a balloon does; they read as zero and count as written. Pages of the range that are not RAM are skipped.
-    /// </summary>
-    public void Discard(ulong gpa, ulong sizeBytes)
-    {
-        var first = (gpa + PageMask) & ~PageMask;
-        var end = Math.Min(gpa + sizeBytes, AddressLimit) & ~PageMask;
-        foreach (var region in _regions)
-        {
-            var regionEnd = Math.Min(end, region.Gpa + region.SizeBytes);
-            for (var address = Math.Max(first, region.Gpa); address < regionEnd && !region.IsRom; address += PageSize)
-            {
-                var page = region.PageOf(address);
-                WritePage(region, page);
-                region.Top.Discard(page);
-                CompleteWrite(region, page);
-            }
-        }
-    }
-
-    /// <summary>
     /// Runs of RAM that were ever written, here or in a layer below, at most <paramref name="maximumBytes"/> long each, by rising address.
     /// All other RAM is zero. Nothing may write meanwhile.
     /// </summary>

@@ -4,7 +4,7 @@ namespace Vivarium.Storage;
 /// A copy-on-write child in memory of a disk that many children may share: the base is only read, writes stay here, and
 /// <see cref="Reset"/> forgets them at once. For a child in a file see <see cref="Qcow2Disk.CreateAsync"/> with a backing file.
 /// </summary>
-public sealed class OverlayDisk : IBlockBackend, IExtentSource
+public sealed class OverlayDisk : ISnapshotBackend, IExtentSource
 {
     private const int PageBytes = PageStore.PageBytes;
 
@@ -222,4 +222,14 @@ public sealed class OverlayDisk : IBlockBackend, IExtentSource
             Buffers.Clear(Buffers.Slice(buffers, inBase, lengthBytes - inBase));
         }
     }
+
+    string ISnapshotBackend.BaseStamp => (_base as ISnapshotBackend)?.BaseStamp ?? "";
+
+    IEnumerable<BlockRun> ISnapshotBackend.EnumerateOwn() => PageReplacement.Enumerate(_pages, SizeBytes);
+
+    IBlockReplacement ISnapshotBackend.BeginReplace(long sizeBytes) => new PageReplacement(sizeBytes, pages =>
+    {
+        _pages = pages;
+        Volatile.Write(ref _sizeBytes, sizeBytes);
+    });
 }

@@ -1,9 +1,9 @@
 namespace Vivarium.Storage;
 
 /// <summary>A disk in the host's memory, taken page by page as it is written. Requests complete before they return; nothing outlives the disk.</summary>
-public sealed class RamDisk : IBlockBackend, IExtentSource
+public sealed class RamDisk : ISnapshotBackend, IExtentSource
 {
-    private readonly PageStore _pages = new();
+    private PageStore _pages = new();
     private long _sizeBytes;
 
     /// <summary>Creates a disk of zeros. It costs memory as it is written.</summary>
@@ -33,6 +33,8 @@ public sealed class RamDisk : IBlockBackend, IExtentSource
 
     /// <summary>The memory that the content takes, in bytes.</summary>
     public long AllocatedBytes => _pages.Count * PageStore.PageBytes;
+
+    string ISnapshotBackend.BaseStamp => "";
 
     /// <inheritdoc/>
     public ValueTask ReadAsync(long offsetBytes, IReadOnlyList<Memory<byte>> buffers, CancellationToken cancellationToken = default)
@@ -143,4 +145,12 @@ public sealed class RamDisk : IBlockBackend, IExtentSource
             }
         }
     }
+
+    IEnumerable<BlockRun> ISnapshotBackend.EnumerateOwn() => PageReplacement.Enumerate(_pages, SizeBytes);
+
+    IBlockReplacement ISnapshotBackend.BeginReplace(long sizeBytes) => new PageReplacement(sizeBytes, pages =>
+    {
+        _pages = pages;
+        Volatile.Write(ref _sizeBytes, sizeBytes);
+    });
 }

@@ -4,7 +4,7 @@ namespace Vivarium.Storage;
 /// A disk whose file has exactly its content. Holes are kept: discarded ranges give storage back where the host's file system can.
 /// A file whose length is no multiple of 512 gets zeros at its end up to one.
 /// </summary>
-public sealed class RawDisk : IBlockBackend, IExtentSource
+public sealed class RawDisk : ISnapshotBackend, IExtentSource
 {
     private const int SectorBytes = 512;
     private const int HoleBytes = 4096;
@@ -129,4 +129,10 @@ public sealed class RawDisk : IBlockBackend, IExtentSource
     }
 
     private static long RoundUp(long sizeBytes) => sizeBytes > long.MaxValue - SectorBytes ? sizeBytes : (sizeBytes + SectorBytes - 1) & -SectorBytes;
+
+    string ISnapshotBackend.BaseStamp => _file.Stamp;
+
+    IEnumerable<BlockRun> ISnapshotBackend.EnumerateOwn() => [];
+
+    IBlockReplacement? ISnapshotBackend.BeginReplace(long sizeBytes) => sizeBytes == SizeBytes ? new NoReplacement() : null;
 }

@@ -3,7 +3,7 @@ namespace Vivarium.Storage;
 /// <summary>A disk that cannot be changed, whatever is below: a CD, or a base that several machines share.</summary>
 /// <param name="disk">The disk below.</param>
 /// <param name="ownsDisk">Whether it is disposed with this one.</param>
-public sealed class ReadOnlyDisk(IBlockBackend disk, bool ownsDisk = false) : IBlockBackend, IExtentSource
+public sealed class ReadOnlyDisk(IBlockBackend disk, bool ownsDisk = false) : ISnapshotBackend, IExtentSource
 {
     /// <inheritdoc/>
     public long SizeBytes => disk.SizeBytes;
@@ -49,4 +49,10 @@ public sealed class ReadOnlyDisk(IBlockBackend disk, bool ownsDisk = false) : IB
         Guard.Writable(isReadOnly: true);
         return ValueTask.CompletedTask;
     }
+
+    string ISnapshotBackend.BaseStamp => (disk as ISnapshotBackend)?.BaseStamp ?? "";
+
+    IEnumerable<BlockRun> ISnapshotBackend.EnumerateOwn() => [];
+
+    IBlockReplacement? ISnapshotBackend.BeginReplace(long sizeBytes) => sizeBytes == SizeBytes ? new NoReplacement() : null;
 }

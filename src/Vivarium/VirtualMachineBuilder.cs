@@ -341,6 +341,7 @@ public sealed class VirtualMachineBuilder
             Failures = failures,
             Cpus = cpus,
             Devices = context.Units,
+            Disks = new SnapshotDisks(context.Disks),
             Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,

@@ -101,8 +101,8 @@ internal sealed unsafe class PageStore
         return PageCount;
     }
 
-    /// <summary>Gives a page's physical memory back; it reads as zero and hides the layers below.</summary>
-    public void Discard(nuint page) => _pageMapping.Discard(page * GuestMemory.PageSize, GuestMemory.PageSize);
+    /// <summary>Gives the pages' physical memory back; they read as zero and hide the layers below.</summary>
+    public void Discard(nuint page, nuint count) => _pageMapping.Discard(page * GuestMemory.PageSize, count * GuestMemory.PageSize);
 
     /// <summary>Asks the host for the pages' memory in one call, as they will be written.</summary>
     public void Populate(nuint page, nuint count) => _pageMapping.Populate(page * GuestMemory.PageSize, count * GuestMemory.PageSize);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -27,6 +28,8 @@ internal sealed class HostFile : IDiskFile
     }
 
     public bool IsReadOnly { get; }
+
+    public string Stamp => string.Create(CultureInfo.InvariantCulture, $"{LengthBytes}:{File.GetLastWriteTimeUtc(_handle).Ticks}");
 
     public long LengthBytes => Volatile.Read(ref _lengthBytes);
 

@@ -5,6 +5,9 @@ internal interface IDiskFile : IAsyncDisposable
 {
     bool IsReadOnly { get; }
 
+    /// <summary>Changes with the content: length and time of the last write. Empty where that is not known.</summary>
+    string Stamp => "";
+
     /// <summary>The end of the file in bytes.</summary>
     long LengthBytes { get; }
 

@@ -114,6 +114,28 @@ internal sealed class PageStore
         }
     }
 
+    /// <summary>Runs of neighbouring pages of one kind by rising number, none beyond a segment. No page may change meanwhile.</summary>
+    public IEnumerable<(long First, long Count, bool IsZero)> EnumerateRuns()
+    {
+        foreach (var (index, segment) in _segments.OrderBy(each => each.Key))
+        {
+            for (var i = 0; i < PagesPerSegment;)
+            {
+                var start = i++;
+                var isZero = segment[start] is { Length: 0 };
+                while (i < PagesPerSegment && (segment[start] is null) == (segment[i] is null) && isZero == segment[i] is { Length: 0 })
+                {
+                    i++;
+                }
+
+                if (segment[start] is not null)
+                {
+                    yield return ((index << SegmentShift) + start, i - start, isZero);
+                }
+            }
+        }
+    }
+
     private IEnumerable<KeyValuePair<long, byte[]?[]>> SegmentsBetween(long first, long end)
     {
         for (; first < end; first++)

@@ -13,7 +13,7 @@ namespace Vivarium.Storage;
 /// <para>Not supported and refused: encryption, external data files, extended L2 entries. Persistent bitmaps become invalid by the first
 /// opening for writing, as the format wants it.</para>
 /// </remarks>
-public sealed partial class Qcow2Disk : IBlockBackend, IExtentSource
+public sealed partial class Qcow2Disk : ISnapshotBackend, IExtentSource
 {
     private const int LargestL2SliceBytes = 4096;
 
@@ -207,4 +207,10 @@ public sealed partial class Qcow2Disk : IBlockBackend, IExtentSource
     private static BlockIOException Corrupt(string what) => new(BlockErrorKind.Failed, $"The image is corrupt: {what}. Check it.");
 
     private bool IsBackedAt(long guestOffset) => _backing is not null && guestOffset < _backing.SizeBytes;
+
+    string ISnapshotBackend.BaseStamp => $"{_file.Stamp} {(_backing as ISnapshotBackend)?.BaseStamp}".TrimEnd();
+
+    IEnumerable<BlockRun> ISnapshotBackend.EnumerateOwn() => [];
+
+    IBlockReplacement? ISnapshotBackend.BeginReplace(long sizeBytes) => sizeBytes == SizeBytes ? new NoReplacement() : null;
 }

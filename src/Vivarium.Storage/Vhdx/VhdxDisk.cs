@@ -6,7 +6,7 @@ namespace Vivarium.Storage;
 /// A disk in a VHDX image, fixed or dynamic, read only ([MS-VHDX] version 8.0). Images that were not closed and differencing disks are
 /// refused. For writing put an <see cref="OverlayDisk"/> or a qcow2 image over it, or convert it.
 /// </summary>
-public sealed class VhdxDisk : IBlockBackend, IExtentSource
+public sealed class VhdxDisk : ISnapshotBackend, IExtentSource
 {
     private const int SliceBytes = 4096;
     private const int LongestRun = 1 << 30;
@@ -141,4 +141,10 @@ public sealed class VhdxDisk : IBlockBackend, IExtentSource
                 throw new BlockIOException(BlockErrorKind.Failed, $"The image is corrupt: the block at {block * _header.BlockBytes} of the disk has the state {entry & 7}.");
         }
     }
+
+    string ISnapshotBackend.BaseStamp => File.Stamp;
+
+    IEnumerable<BlockRun> ISnapshotBackend.EnumerateOwn() => [];
+
+    IBlockReplacement? ISnapshotBackend.BeginReplace(long sizeBytes) => sizeBytes == SizeBytes ? new NoReplacement() : null;
 }

@@ -15,6 +15,7 @@ public sealed class DeviceContext
     private readonly InterruptRouter _router;
     private readonly GuestMemory _memory;
     private readonly List<IStateUnit> _units = [];
+    private readonly List<(string Name, ISnapshotBackend Disk)> _disks = [];
     private readonly List<IDisposable> _owned = [];
 
     internal DeviceContext(PortBus ports, MmioBus mmio, InterruptRouter router, GuestMemory memory)
@@ -53,6 +54,8 @@ public sealed class DeviceContext
     internal PciComplex? Pci { get; set; }
 
     internal IReadOnlyList<IStateUnit> Units => _units;
+
+    internal IReadOnlyList<(string Name, ISnapshotBackend Disk)> Disks => _disks;
 
     internal IReadOnlyList<IDisposable> Owned => _owned;
 
@@ -104,6 +107,21 @@ public sealed class DeviceContext
         }
 
         _units.Add(unit);
+    }
+
+    /// <summary>
+    /// Makes a disk part of the machine's snapshots, if it is an <see cref="ISnapshotBackend"/>; others remain the business of the host program.
+    /// </summary>
+    /// <param name="name">The state name of its device.</param>
+    /// <param name="disk">What stands behind that.</param>
+    public void AddDisk(string name, IBlockBackend disk)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(disk);
+        if (disk is ISnapshotBackend backend)
+        {
+            _disks.Add((name, backend));
+        }
     }
 
     /// <summary>Lets the machine dispose of it when it is disposed itself.</summary>

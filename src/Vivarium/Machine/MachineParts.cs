@@ -36,6 +36,9 @@ internal sealed class MachineParts
     /// <summary>All state units but the clock and the processors, in the order in which they were added.</summary>
     public required IReadOnlyList<IStateUnit> Devices { get; init; }
 
+    /// <summary>The disks that go into snapshots.</summary>
+    public required SnapshotDisks Disks { get; init; }
+
     /// <summary>The PCI bus; null if there is none.</summary>
     public PciComplex? Pci { get; init; }
 

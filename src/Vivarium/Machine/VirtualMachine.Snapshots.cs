@@ -6,8 +6,9 @@ namespace Vivarium;
 public sealed partial class VirtualMachine
 {
     /// <summary>
-    /// Writes the whole machine: configuration, state units and all memory that is not zero, compressed. A running machine stands still
-    /// meanwhile and then goes on.
+    /// Writes the whole machine: configuration, state units, what its disks keep in memory (<see cref="ISnapshotBackend"/>) and all memory that is
+    /// not zero, compressed. A running machine stands still meanwhile and then goes on. A disk that is written in its image file is only recognised
+    /// when the snapshot is restored: put an overlay over it if the machine goes on.
     /// </summary>
     /// <exception cref="InvalidOperationException">It has ended.</exception>
     public async Task SaveAsync(Stream stream, CancellationToken cancellationToken = default)
@@ -23,6 +24,7 @@ public sealed partial class VirtualMachine
                 await writer.WriteUnitAsync(name, version, fields, cancellationToken).ConfigureAwait(false);
             }
 
+            await _parts.Disks.SaveAsync(writer, cancellationToken).ConfigureAwait(false);
             var buffer = new byte[SnapshotFormat.ChunkBytes];
             foreach (var (gpa, length) in NonZeroMemory(buffer))
             {
@@ -37,7 +39,7 @@ public sealed partial class VirtualMachine
     /// Replaces the machine's state by a saved one, from a machine of equal configuration; the rest of the stream must be the snapshot.
     /// A machine that was created, running or paused stays so. If the snapshot is refused, nothing of the machine has changed.
     /// </summary>
-    /// <exception cref="StateFormatException">The snapshot is cut off, altered, of a newer version or of a different machine.</exception>
+    /// <exception cref="StateFormatException">The snapshot is cut off, altered, of a newer version, of a different machine or of other disk images.</exception>
     /// <exception cref="InvalidOperationException">The machine has ended.</exception>
     public async Task RestoreAsync(Stream stream, CancellationToken cancellationToken = default)
     {
@@ -52,7 +54,11 @@ public sealed partial class VirtualMachine
             try
             {
                 Memory.Clear();
-                RestoreUnits(await RestoreMemoryAsync(reader, cancellationToken).ConfigureAwait(false));
+                var disks = _parts.Disks.BeginRestore();
+                var units = await RestoreMemoryAsync(reader, disks, cancellationToken).ConfigureAwait(false);
+                disks.Check();
+                RestoreUnits(units);
+                disks.Commit();
             }
             catch
             {
@@ -151,8 +157,9 @@ public sealed partial class VirtualMachine
         }
     }
 
-    /// <summary>Fills zeroed memory and returns the units' states.</summary>
-    private async Task<Dictionary<string, (int Version, ReadOnlyMemory<byte> Fields)>> RestoreMemoryAsync(SnapshotReader reader, CancellationToken cancellationToken)
+    /// <summary>Fills zeroed memory and the disks' replacements, and returns the units' states.</summary>
+    private async Task<Dictionary<string, (int Version, ReadOnlyMemory<byte> Fields)>> RestoreMemoryAsync(
+        SnapshotReader reader, SnapshotDisks.Restoring disks, CancellationToken cancellationToken)
     {
         var units = new Dictionary<string, (int, ReadOnlyMemory<byte>)>();
         var buffer = new byte[SnapshotFormat.ChunkBytes];
@@ -179,6 +186,18 @@ public sealed partial class VirtualMachine
                         throw new StateFormatException($"The snapshot holds memory at 0x{gpa:X}, where this machine has none.");
                     }
 
+                    break;
+                case SnapshotFormat.DiskSection:
+                    var (diskName, sizeBytes, stamp) = SnapshotReader.ReadDisk(section.Content);
+                    disks.Begin(diskName, sizeBytes, stamp);
+                    break;
+                case SnapshotFormat.DiskContentSection:
+                    var (offset, contentBytes) = reader.ReadMemory(section.Content, buffer);
+                    disks.Write((long)offset, buffer.AsSpan(0, contentBytes));
+                    break;
+                case SnapshotFormat.DiskZeroSection:
+                    var (zeroOffset, zeroBytes) = SnapshotReader.ReadZeroes(section.Content);
+                    disks.WriteZeroes(zeroOffset, zeroBytes);
                     break;
                 default:
                     throw new StateFormatException($"The snapshot holds a section of kind {section.Kind} where none belongs.");

@@ -22,6 +22,15 @@ internal static class SnapshotFormat
     /// <summary>An address (8 bytes), a length (4 bytes) and so many bytes of guest memory, compressed (Zstandard).</summary>
     public const uint MemorySection = 3;
 
+    /// <summary>A disk, tagged fields: name, size, stamp of what is not in the snapshot. Its content follows in sections of the next two kinds.</summary>
+    public const uint DiskSection = 4;
+
+    /// <summary>An offset (8 bytes), a length (4 bytes) and so many bytes of the last disk's content, compressed (Zstandard).</summary>
+    public const uint DiskContentSection = 5;
+
+    /// <summary>An offset and a length (8 bytes each) of zeros in the last disk.</summary>
+    public const uint DiskZeroSection = 6;
+
     /// <summary>The most memory in one section.</summary>
     public const int ChunkBytes = 1 << 20;
 

@@ -105,7 +105,7 @@ internal sealed class SnapshotReader : IAsyncDisposable
             : throw Damaged();
     }
 
-    /// <summary>Decompresses a memory section into <paramref name="buffer"/> and returns its address and length.</summary>
+    /// <summary>Decompresses a section of memory or of a disk into <paramref name="buffer"/> and returns its address and length.</summary>
     public (ulong Gpa, int Length) ReadMemory(ReadOnlyMemory<byte> content, Span<byte> buffer)
     {
         var span = content.Span;
@@ -126,6 +126,20 @@ internal sealed class SnapshotReader : IAsyncDisposable
             throw new StateFormatException("The snapshot's memory cannot be decompressed.", exception);
         }
     }
+
+    /// <summary>Takes a disk's section apart.</summary>
+    public static (string Name, long SizeBytes, string Stamp) ReadDisk(ReadOnlyMemory<byte> content)
+    {
+        var fields = new StateReader("disk", 1, content);
+        return fields.ReadInt64(2) is >= 0 and var size
+            ? (Encoding.UTF8.GetString(fields.ReadBytes(1)), size, Encoding.UTF8.GetString(fields.ReadBytes(3)))
+            : throw fields.Invalid(2);
+    }
+
+    /// <summary>Takes a section of a disk's zeros apart.</summary>
+    public static (long OffsetBytes, long LengthBytes) ReadZeroes(ReadOnlyMemory<byte> content) => content.Length == 16
+        ? (BinaryPrimitives.ReadInt64LittleEndian(content.Span), BinaryPrimitives.ReadInt64LittleEndian(content.Span[8..]))
+        : throw Damaged();
 
     public async ValueTask DisposeAsync()
     {

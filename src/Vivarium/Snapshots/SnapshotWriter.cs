@@ -35,15 +35,28 @@ internal sealed class SnapshotWriter(Stream stream) : IDisposable
         return WriteSectionAsync(SnapshotFormat.UnitSection, content, cancellationToken);
     }
 
-    public Task WriteMemoryAsync(ulong gpa, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    public Task WriteDiskAsync(string name, long sizeBytes, string stamp, CancellationToken cancellationToken)
     {
-        const int prefixBytes = 12;
-        var content = new byte[prefixBytes + Compressor.GetCompressBound(bytes.Length)];
-        BinaryPrimitives.WriteUInt64LittleEndian(content, gpa);
-        BinaryPrimitives.WriteInt32LittleEndian(content.AsSpan(8), bytes.Length);
-        var compressed = _compressor.Wrap(bytes.Span, content.AsSpan(prefixBytes));
-        return WriteSectionAsync(SnapshotFormat.MemorySection, content.AsMemory(0, prefixBytes + compressed), cancellationToken);
+        var fields = new StateWriter();
+        fields.Write(1, Encoding.UTF8.GetBytes(name));
+        fields.Write(2, sizeBytes);
+        fields.Write(3, Encoding.UTF8.GetBytes(stamp));
+        return WriteSectionAsync(SnapshotFormat.DiskSection, fields.WrittenMemory, cancellationToken);
     }
+
+    public Task WriteDiskZeroesAsync(long offsetBytes, long lengthBytes, CancellationToken cancellationToken)
+    {
+        var content = new byte[16];
+        BinaryPrimitives.WriteInt64LittleEndian(content, offsetBytes);
+        BinaryPrimitives.WriteInt64LittleEndian(content.AsSpan(8), lengthBytes);
+        return WriteSectionAsync(SnapshotFormat.DiskZeroSection, content, cancellationToken);
+    }
+
+    public Task WriteDiskContentAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        WriteCompressedAsync(SnapshotFormat.DiskContentSection, (ulong)offsetBytes, bytes, cancellationToken);
+
+    public Task WriteMemoryAsync(ulong gpa, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        WriteCompressedAsync(SnapshotFormat.MemorySection, gpa, bytes, cancellationToken);
 
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
@@ -52,6 +65,16 @@ internal sealed class SnapshotWriter(Stream stream) : IDisposable
     }
 
     public void Dispose() => _compressor.Dispose();
+
+    private Task WriteCompressedAsync(uint kind, ulong address, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        const int prefixBytes = 12;
+        var content = new byte[prefixBytes + Compressor.GetCompressBound(bytes.Length)];
+        BinaryPrimitives.WriteUInt64LittleEndian(content, address);
+        BinaryPrimitives.WriteInt32LittleEndian(content.AsSpan(8), bytes.Length);
+        var compressed = _compressor.Wrap(bytes.Span, content.AsSpan(prefixBytes));
+        return WriteSectionAsync(kind, content.AsMemory(0, prefixBytes + compressed), cancellationToken);
+    }
 
     private async Task WriteSectionAsync(uint kind, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {

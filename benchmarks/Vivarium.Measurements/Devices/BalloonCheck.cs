@@ -1,0 +1,62 @@
+using System.Diagnostics;
+
+namespace Vivarium.Measurements;
+
+/// <summary>Memory that a guest gives up or frees is the host's again.</summary>
+internal static class BalloonCheck
+{
+    private const int FilledMib = 400;
+    private const int TargetMib = 800;
+    private static readonly TimeSpan s_inflating = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_reporting = TimeSpan.FromSeconds(10);
+
+    public static async Task RunAsync(DeviceGuest guest, Report report)
+    {
+        // What the guest freed a moment ago is what the balloon takes first or what is reported, not untouched memory.
+        var before = HostProcess.ResidentBytes();
+        await FillAndFreeAsync(guest);
+        var full = HostProcess.ResidentBytes();
+        guest.Balloon.SetTarget((long)TargetMib << 20);
+        var (watch, resident) = await WaitUntilAsync(s_inflating * 5, bytes => full - bytes >= 0.9 * (full - before));
+        report.Add(watch < s_inflating, "balloon: 90 % of what the guest had used is back", $"≤ {s_inflating.TotalSeconds:F0} s",
+            $"{watch.TotalSeconds:F2} s; the process was {full >> 20} MiB, is {resident >> 20} MiB");
+        await WaitForAsync(() => guest.Balloon.InflatedBytes == guest.Balloon.TargetBytes);
+        var statistics = await guest.Balloon.ReadStatisticsAsync().WaitAsync(s_reporting);
+        var isPlausible = statistics.TotalBytes <= (ulong)DeviceGuest.MemoryMib << 20 && statistics.FreeBytes < (ulong)(DeviceGuest.MemoryMib - TargetMib) << 20;
+        report.Add(isPlausible, "balloon: inflated, and the guest's statistics", "", $"{guest.Balloon.InflatedBytes >> 20} MiB; of {statistics.TotalBytes >> 20} MiB {statistics.FreeBytes >> 20} MiB free");
+        guest.Balloon.SetTarget(0);
+        await WaitForAsync(() => guest.Balloon.InflatedBytes == 0);
+
+        await Task.Delay(s_reporting / 2);
+        before = HostProcess.ResidentBytes();
+        await FillAndFreeAsync(guest);
+        full = HostProcess.ResidentBytes();
+        (watch, resident) = await WaitUntilAsync(s_reporting * 2, bytes => full - bytes >= 0.9 * (full - before));
+        report.Add(watch < s_reporting && (full - before) >> 20 > FilledMib / 2, "free-page reporting: 90 % of what the guest freed is back", $"≤ {s_reporting.TotalSeconds:F0} s",
+            $"{watch.TotalSeconds:F1} s; the process was {before >> 20} MiB, then {full >> 20} MiB, is {resident >> 20} MiB");
+    }
+
+    private static async Task FillAndFreeAsync(DeviceGuest guest) =>
+        await guest.MustAsync($"dd if=/dev/zero of=/tmp/fill bs=1M count={FilledMib} 2>/dev/null && rm /tmp/fill");
+
+    private static async Task<(TimeSpan Elapsed, long ResidentBytes)> WaitUntilAsync(TimeSpan patience, Func<long, bool> condition)
+    {
+        var watch = Stopwatch.StartNew();
+        long resident;
+        while (!condition(resident = HostProcess.ResidentBytes()) && watch.Elapsed < patience)
+        {
+            await Task.Delay(20);
+        }
+
+        return (watch.Elapsed, resident);
+    }
+
+    private static async Task WaitForAsync(Func<bool> condition)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!condition() && watch.Elapsed < s_reporting)
+        {
+            await Task.Delay(20);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+namespace Vivarium.Virtio;
+
+/// <summary>Messages of 9P2000.L that a client sends; each answer is one more (diod's protocol.md, Linux include/net/9p/9p.h).</summary>
+internal enum MessageKind : byte
+{
+    Error = 6,
+    StatFileSystem = 8,
+    Open = 12,
+    Create = 14,
+    Symlink = 16,
+    MakeNode = 18,
+    Rename = 20,
+    ReadLink = 22,
+    GetAttributes = 24,
+    SetAttributes = 26,
+    WalkXattr = 30,
+    CreateXattr = 32,
+    ReadFolder = 40,
+    Sync = 50,
+    Lock = 52,
+    GetLock = 54,
+    Link = 70,
+    MakeFolder = 72,
+    RenameAt = 74,
+    UnlinkAt = 76,
+    Version = 100,
+    Authenticate = 102,
+    Attach = 104,
+    Flush = 108,
+    Walk = 110,
+    Read = 116,
+    Write = 118,
+    Clunk = 120,
+    Remove = 122,
+}
