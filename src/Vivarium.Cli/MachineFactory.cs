@@ -23,10 +23,15 @@ internal static class MachineFactory
             builder.WithDebugConsole(debugConsole);
         }
 
+        if (options.Boot is { } boot)
+        {
+            builder.WithFirmware(boot.Options);
+        }
+
         if (options.SnapshotLoad is null)
         {
             AddDevices(builder, options, disks, options.Cpus);
-            return Build(builder.WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
+            return Build(builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
 
@@ -78,6 +83,11 @@ internal static class MachineFactory
 
     private static IBootLoader CreateLoader(RunOptions options)
     {
+        if (options.Boot is { } boot)
+        {
+            return boot.CreateLoader();
+        }
+
         if (options.Kernel is { } kernelFile)
         {
             var kernel = InputFile.Read(kernelFile);

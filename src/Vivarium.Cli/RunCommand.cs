@@ -15,6 +15,7 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --append "console=ttyS0 nokaslr" --gdb 1234
             and in another window: gdb vmlinux -ex "target remote :1234" -ex "hbreak start_kernel" -ex continue
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0 root=/dev/vda1" --drive disk.qcow2,overlay=on
+          vivarium run --boot bios --drive debian.qcow2 --memory 1G --cpus 2
 
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
@@ -44,6 +45,8 @@ internal static class RunCommand
         var perfMap = new Option<bool>("--perf-map") { Description = "Names translated code for Linux perf in /tmp/perf-PID.map." };
         var cpu = new Option<string>("--cpu") { HelpName = "MODEL", Description = $"CPU model: {RunOptions.CpuModelNames}.", DefaultValueFactory = _ => "max" };
         var rom = new Option<string?>("--rom") { HelpName = "F", Description = "ROM image that ends at the reset vector." };
+        var boot = new Option<string?>("--boot") { HelpName = "bios,...", Description = $"Boots as a PC does, from disks and CDs, with SeaBIOS: {BootArguments.Form}." };
+        var bios = new Option<string?>("--bios") { HelpName = "F", Description = "The firmware's ROM, if not that of the host's package seabios." };
         var multiboot = new Option<string?>("--multiboot") { HelpName = "F", Description = "Multiboot 1 image." };
         var serial = new Option<string>("--serial") { HelpName = "WHERE", Description = "stdio, file:F or none.", DefaultValueFactory = _ => "stdio" };
         var debugConsole = new Option<string?>("--debugcon") { HelpName = "F", Description = "File for what the guest writes to port 0xE9." };
@@ -57,7 +60,7 @@ internal static class RunCommand
         var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {RunOptions.VirtioRng}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -73,6 +76,7 @@ internal static class RunCommand
                 PerfMap = result.GetValue(perfMap),
                 CpuModel = result.GetValue(cpu)!,
                 Rom = result.GetValue(rom),
+                Boot = BootArguments.Parse(result.GetValue(boot), result.GetValue(bios)),
                 Multiboot = result.GetValue(multiboot),
                 Serial = result.GetValue(serial)!,
                 Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
