@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.Devices;
 using Vivarium.Virtio;
 using Vivarium.X86;
 
@@ -58,15 +59,23 @@ internal static class MachineFactory
 
     private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, int cpuCount)
     {
-        foreach (var disk in disks)
+        foreach (var disk in Of(DriveInterface.Virtio))
         {
             builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues) });
+        }
+
+        AhciDrive[] drives = [.. Of(DriveInterface.Ahci).Select((disk, number) => new AhciDisk(disk, $"VIVARIUM{number}")), .. Of(DriveInterface.Cd).Select(disk => new AhciCdDrive(disk))];
+        foreach (var some in drives.Chunk(AhciController.PortCount))
+        {
+            builder.AddAhci(some);
         }
 
         foreach (var _ in options.Devices)
         {
             builder.AddVirtioRng();
         }
+
+        IEnumerable<IBlockBackend> Of(DriveInterface kind) => disks.Where((_, index) => options.Drives[index].Interface == kind);
     }
 
     private static VirtualMachine Build(VirtualMachineBuilder builder)

@@ -56,11 +56,12 @@ internal static class RunCommand
         var gdb = new Option<string?>("--gdb") { HelpName = "WHERE", Description = "Serves gdb at PORT of this host, or at ADDRESS:PORT; port 0 takes a free one. The guest waits for it." };
         var gdbNoWait = new Option<bool>("--gdb-nowait") { Description = "With --gdb: the guest runs, and gdb halts it by connecting." };
         var gdbRegisters = new Option<string>("--gdb-registers") { HelpName = "SET", Description = $"As what gdb sees the guest: {GdbArguments.SetNames}.", DefaultValueFactory = _ => "x64" };
-        var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A virtio disk: {DriveOptions.Form}. May be given several times." };
+        var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A disk: {DriveOptions.Form}. May be given several times." };
+        var cdrom = new Option<string[]>("--cdrom") { HelpName = "FILE", Description = "The image of a CD or DVD in a drive of an AHCI controller. May be given several times." };
         var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {RunOptions.VirtioRng}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, cdrom, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -79,7 +80,7 @@ internal static class RunCommand
                 Boot = BootArguments.Parse(result.GetValue(boot), result.GetValue(bios)),
                 Multiboot = result.GetValue(multiboot),
                 Serial = result.GetValue(serial)!,
-                Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
+                Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse), .. (result.GetValue(cdrom) ?? []).Select(DriveOptions.Cd)],
                 Devices = result.GetValue(device) ?? [],
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),
