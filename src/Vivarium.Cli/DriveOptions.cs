@@ -7,6 +7,7 @@ internal enum DriveInterface
 {
     Virtio,
     Ahci,
+    Nvme,
 
     /// <summary>A CD at an AHCI port.</summary>
     Cd,
@@ -15,7 +16,7 @@ internal enum DriveInterface
 /// <summary>One <c>--drive</c>: a file as a disk.</summary>
 internal sealed record DriveOptions(string File, DiskFormat Format, bool IsReadOnly, bool HasOverlay, DriveInterface Interface = DriveInterface.Virtio)
 {
-    public const string Form = "FILE[,format=raw|qcow2|vhdx][,overlay=on][,readonly=on][,if=virtio|ahci]";
+    public const string Form = "FILE[,format=raw|qcow2|vhdx][,overlay=on][,readonly=on][,if=virtio|ahci|nvme]";
 
     /// <exception cref="UsageException">It is not of that form, or the format is neither said nor told by the name.</exception>
     public static DriveOptions Parse(string text)
@@ -37,6 +38,7 @@ internal sealed record DriveOptions(string File, DiskFormat Format, bool IsReadO
                 ["overlay", "on" or "off"] => drive with { HasOverlay = part.EndsWith("on", StringComparison.Ordinal) },
                 ["readonly", "on" or "off"] => drive with { IsReadOnly = part.EndsWith("on", StringComparison.Ordinal) },
                 ["if", "virtio"] => drive with { Interface = DriveInterface.Virtio },
+                ["if", "nvme"] => drive with { Interface = DriveInterface.Nvme },
                 ["if", "ahci"] => drive with { Interface = DriveInterface.Ahci },
                 _ => throw new UsageException($"--drive does not know '{part}'; it takes {Form}."),
             };

@@ -64,7 +64,13 @@ internal static class MachineFactory
             builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues) });
         }
 
-        AhciDrive[] drives = [.. Of(DriveInterface.Ahci).Select((disk, number) => new AhciDisk(disk, $"VIVARIUM{number}")), .. Of(DriveInterface.Cd).Select(disk => new AhciCdDrive(disk))];
+        var number = 0;
+        foreach (var disk in Of(DriveInterface.Nvme))
+        {
+            builder.AddNvme([disk], new NvmeOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues), SerialNumber = $"VIVARIUM{number++}" });
+        }
+
+        AhciDrive[] drives = [.. Of(DriveInterface.Ahci).Select((disk, index) => new AhciDisk(disk, $"VIVARIUM{index}")), .. Of(DriveInterface.Cd).Select(disk => new AhciCdDrive(disk))];
         foreach (var some in drives.Chunk(AhciController.PortCount))
         {
             builder.AddAhci(some);

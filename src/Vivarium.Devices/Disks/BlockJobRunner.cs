@@ -24,6 +24,13 @@ internal sealed class BlockJobRunner(IGuestMemory memory, IVmEventQueue events)
     /// <summary>An empty job.</summary>
     public BlockJob Rent() => _free.TryPop(out var job) ? job : new BlockJob(this);
 
+    /// <summary>Takes back a job that was not begun.</summary>
+    public void Return(BlockJob job)
+    {
+        job.Clear();
+        _free.Push(job);
+    }
+
     /// <summary>Begins a job, which may be over when this returns. Device lock held.</summary>
     public void Begin(BlockJob job)
     {

@@ -20,6 +20,22 @@ public static class DiskControllerBuilderExtensions
         });
     }
 
+    /// <summary>Adds an NVMe controller with a namespace for each back end.</summary>
+    /// <param name="builder">The machine's builder.</param>
+    /// <param name="namespaces">What stands behind them. Stay the caller's: dispose them after the machine.</param>
+    /// <param name="options">How the controller shows itself.</param>
+    /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: an option is impossible.</exception>
+    public static VirtualMachineBuilder AddNvme(this VirtualMachineBuilder builder, IReadOnlyList<IBlockBackend> namespaces, NvmeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(namespaces);
+        return builder.WithDevice(context =>
+        {
+            var name = FreeName(context, "nvme");
+            context.AddPciFunction(host => new NvmeController(host, name, context.Memory, context.Events, namespaces, options));
+        });
+    }
+
     private static string FreeName(DeviceContext context, string kind)
     {
         var number = 0;
