@@ -356,7 +356,7 @@ public sealed class VirtualMachineBuilder
             Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,
-            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes, _hasPci)) 
+            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes, _hasPci))
             {
                 RsdpGpa = firmware is null ? AcpiTables.DefaultAddress : 0,
                 HasShadowedRom = firmware is not null,

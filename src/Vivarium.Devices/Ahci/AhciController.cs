@@ -55,7 +55,7 @@ public sealed partial class AhciController : IPciFunction
         _host = host ?? throw new ArgumentNullException(nameof(host));
         StateName = stateName;
         _jobs = new BlockJobRunner(memory ?? throw new ArgumentNullException(nameof(memory)), events ?? throw new ArgumentNullException(nameof(events)));
-        _ports = [.. Enumerable.Range(0, PortCount).Select(number => new AhciPort(number, memory, _jobs, () => _isRunning && _host.IsBusMaster, OnPortInterrupt))];
+        _ports = [.. Enumerable.Range(0, PortCount).Select(number => new AhciPort(number, memory, _jobs, () => _isRunning, () => _host.IsBusMaster, OnPortInterrupt))];
         for (var i = 0; i < drives.Count; i++)
         {
             _ports[i].Device = drives[i].CreateDevice(_ports[i], events);

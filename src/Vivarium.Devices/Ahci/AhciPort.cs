@@ -44,6 +44,7 @@ internal sealed partial class AhciPort : IAtaPort
     private readonly Action<int> _interrupt;
     private readonly IGuestMemory _memory;
     private readonly BlockJobRunner _jobs;
+    private readonly Func<bool> _isRunning;
     private readonly Func<bool> _mayUseMemory;
     private readonly AtaCommand[] _commands = [.. Enumerable.Range(0, SlotCount).Select(slot => new AtaCommand(slot))];
     private ulong _listGpa;
@@ -67,8 +68,15 @@ internal sealed partial class AhciPort : IAtaPort
     private bool _isKicking;
     private bool _isSoftReset;
 
-    public AhciPort(int number, IGuestMemory memory, BlockJobRunner jobs, Func<bool> mayUseMemory, Action<int> interrupt)
+    /// <param name="number">The port's number.</param>
+    /// <param name="memory">Guest memory.</param>
+    /// <param name="jobs">Carries out what the devices want of their back ends.</param>
+    /// <param name="isRunning">Whether commands may be begun: the machine is not paused.</param>
+    /// <param name="mayUseMemory">Whether the guest allows the use of its memory.</param>
+    /// <param name="interrupt">Hears, with the port's number, that interrupt status or enable changed.</param>
+    public AhciPort(int number, IGuestMemory memory, BlockJobRunner jobs, Func<bool> isRunning, Func<bool> mayUseMemory, Action<int> interrupt)
     {
+        _isRunning = isRunning;
         Number = number;
         _memory = memory;
         _jobs = jobs;
@@ -167,7 +175,7 @@ internal sealed partial class AhciPort : IAtaPort
         }
 
         _isKicking = true;
-        while (!_isHalted && Device is not null && (_command & CommandStart) != 0 && _mayUseMemory() && TakeNext() is { } command)
+        while (!_isHalted && Device is not null && (_command & CommandStart) != 0 && _isRunning() && _mayUseMemory() && TakeNext() is { } command)
         {
             _running |= 1u << command.Slot;
             Start(command);

@@ -199,6 +199,19 @@ public sealed class AhciDiskTests
     }
 
     [Fact]
+    public void What_the_host_has_finished_at_a_pause_is_told_whole()
+    {
+        _disk.Holds = true;
+        _driver.IssueQueued(2, isWrite: false, lba: 1, sectors: 1, [(AhciDriver.Data, 512)]);
+        _disk.ReleaseAll();
+        _driver.Controller.Stop();
+        Assert.Equal((0u, 8u), (_driver.Active, _driver.InterruptStatus));
+        Assert.Equal((0xA1, 4), (_driver.Memory.Bytes[AhciDriver.Received + 0x58], _driver.Memory.Bytes[AhciDriver.Received + 0x5C]));
+        _driver.Controller.Start();
+        Assert.Equal(["read 512"], _disk.Log);
+    }
+
+    [Fact]
     public void A_reset_forgets_what_is_in_flight()
     {
         _disk.Holds = true;
