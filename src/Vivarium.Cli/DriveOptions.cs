@@ -2,10 +2,21 @@ using Vivarium.Storage;
 
 namespace Vivarium.Cli;
 
-/// <summary>One <c>--drive</c>: a file as a disk.</summary>
-internal sealed record DriveOptions(string File, DiskFormat Format, bool IsReadOnly, bool HasOverlay)
+/// <summary>How the guest sees a disk.</summary>
+internal enum DriveInterface
 {
-    public const string Form = "FILE[,format=raw|qcow2|vhdx][,overlay=on][,readonly=on][,if=virtio]";
+    Virtio,
+    Ahci,
+    Nvme,
+
+    /// <summary>A CD at an AHCI port.</summary>
+    Cd,
+}
+
+/// <summary>One <c>--drive</c>: a file as a disk.</summary>
+internal sealed record DriveOptions(string File, DiskFormat Format, bool IsReadOnly, bool HasOverlay, DriveInterface Interface = DriveInterface.Virtio)
+{
+    public const string Form = "FILE[,format=raw|qcow2|vhdx][,overlay=on][,readonly=on][,if=virtio|ahci|nvme]";
 
     /// <exception cref="UsageException">It is not of that form, or the format is neither said nor told by the name.</exception>
     public static DriveOptions Parse(string text)
@@ -26,7 +37,9 @@ internal sealed record DriveOptions(string File, DiskFormat Format, bool IsReadO
                 ["format", "vhdx"] => drive with { Format = DiskFormat.Vhdx },
                 ["overlay", "on" or "off"] => drive with { HasOverlay = part.EndsWith("on", StringComparison.Ordinal) },
                 ["readonly", "on" or "off"] => drive with { IsReadOnly = part.EndsWith("on", StringComparison.Ordinal) },
-                ["if", "virtio"] => drive,
+                ["if", "virtio"] => drive with { Interface = DriveInterface.Virtio },
+                ["if", "nvme"] => drive with { Interface = DriveInterface.Nvme },
+                ["if", "ahci"] => drive with { Interface = DriveInterface.Ahci },
                 _ => throw new UsageException($"--drive does not know '{part}'; it takes {Form}."),
             };
         }
@@ -36,6 +49,9 @@ internal sealed record DriveOptions(string File, DiskFormat Format, bool IsReadO
             ? drive
             : throw new UsageException($"--drive cannot tell the format of '{drive.File}' by its name; add format=raw, format=qcow2 or format=vhdx.");
     }
+
+    /// <summary>One <c>--cdrom</c>: the image of a CD or DVD.</summary>
+    public static DriveOptions Cd(string file) => new(file, DiskFormat.Raw, IsReadOnly: true, HasOverlay: false, DriveInterface.Cd);
 
     /// <summary>Opens the file, and puts an overlay over it if asked.</summary>
     /// <exception cref="UsageException">It cannot be used.</exception>

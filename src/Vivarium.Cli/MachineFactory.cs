@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.Devices;
 using Vivarium.Virtio;
 using Vivarium.X86;
 
@@ -23,10 +24,15 @@ internal static class MachineFactory
             builder.WithDebugConsole(debugConsole);
         }
 
+        if (options.Boot is { } boot)
+        {
+            builder.WithFirmware(boot.Options);
+        }
+
         if (options.SnapshotLoad is null)
         {
             AddDevices(builder, options, disks, ends, options.Cpus);
-            return Build(builder.WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
+            return Build(builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
 
@@ -60,9 +66,21 @@ internal static class MachineFactory
 
     private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, HostEnds ends, int cpuCount)
     {
-        foreach (var disk in disks)
+        foreach (var disk in Of(DriveInterface.Virtio))
         {
             builder.AddVirtioBlock(disk, new VirtioBlockOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues) });
+        }
+
+        var number = 0;
+        foreach (var disk in Of(DriveInterface.Nvme))
+        {
+            builder.AddNvme([disk], new NvmeOptions { QueueCount = Math.Clamp(cpuCount, 1, MaximumQueues), SerialNumber = $"VIVARIUM{number++}" });
+        }
+
+        AhciDrive[] drives = [.. Of(DriveInterface.Ahci).Select((disk, index) => new AhciDisk(disk, $"VIVARIUM{index}")), .. Of(DriveInterface.Cd).Select(disk => new AhciCdDrive(disk))];
+        foreach (var some in drives.Chunk(AhciController.PortCount))
+        {
+            builder.AddAhci(some);
         }
 
         foreach (var share in options.Shares)
@@ -74,6 +92,8 @@ internal static class MachineFactory
         {
             DeviceOption.Add(builder, device, ends);
         }
+
+        IEnumerable<IBlockBackend> Of(DriveInterface kind) => disks.Where((_, index) => options.Drives[index].Interface == kind);
     }
 
     private static VirtualMachine Build(VirtualMachineBuilder builder)
@@ -90,6 +110,11 @@ internal static class MachineFactory
 
     private static IBootLoader CreateLoader(RunOptions options)
     {
+        if (options.Boot is { } boot)
+        {
+            return boot.CreateLoader();
+        }
+
         if (options.Kernel is { } kernelFile)
         {
             var kernel = InputFile.Read(kernelFile);

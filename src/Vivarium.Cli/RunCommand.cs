@@ -18,6 +18,7 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0 root=/dev/vda1" --drive disk.qcow2,overlay=on
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --share ./src:src,readonly
             and in the guest: mount -t 9p -o trans=virtio,version=9p2000.L src /mnt
+          vivarium run --boot bios --drive debian.qcow2 --memory 1G --cpus 2
 
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
@@ -49,6 +50,8 @@ internal static class RunCommand
         var perfMap = new Option<bool>("--perf-map") { Description = "Names translated code for Linux perf in /tmp/perf-PID.map." };
         var cpu = new Option<string>("--cpu") { HelpName = "MODEL", Description = $"CPU model: {RunOptions.CpuModelNames}.", DefaultValueFactory = _ => "max" };
         var rom = new Option<string?>("--rom") { HelpName = "F", Description = "ROM image that ends at the reset vector." };
+        var boot = new Option<string?>("--boot") { HelpName = "bios,...", Description = $"Boots as a PC does, from disks and CDs, with SeaBIOS: {BootArguments.Form}." };
+        var bios = new Option<string?>("--bios") { HelpName = "F", Description = "The firmware's ROM, if not that of the host's package seabios." };
         var multiboot = new Option<string?>("--multiboot") { HelpName = "F", Description = "Multiboot 1 image." };
         var serial = new Option<string>("--serial") { HelpName = "WHERE", Description = "stdio, file:F or none.", DefaultValueFactory = _ => "stdio" };
         var debugConsole = new Option<string?>("--debugcon") { HelpName = "F", Description = "File for what the guest writes to port 0xE9." };
@@ -58,12 +61,13 @@ internal static class RunCommand
         var gdb = new Option<string?>("--gdb") { HelpName = "WHERE", Description = "Serves gdb at PORT of this host, or at ADDRESS:PORT; port 0 takes a free one. The guest waits for it." };
         var gdbNoWait = new Option<bool>("--gdb-nowait") { Description = "With --gdb: the guest runs, and gdb halts it by connecting." };
         var gdbRegisters = new Option<string>("--gdb-registers") { HelpName = "SET", Description = $"As what gdb sees the guest: {GdbArguments.SetNames}.", DefaultValueFactory = _ => "x64" };
-        var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A virtio disk: {DriveOptions.Form}. May be given several times." };
+        var drive = new Option<string[]>("--drive") { HelpName = "FILE,...", Description = $"A disk: {DriveOptions.Form}. May be given several times." };
+        var cdrom = new Option<string[]>("--cdrom") { HelpName = "FILE", Description = "The image of a CD or DVD in a drive of an AHCI controller. May be given several times." };
         var device = new Option<string[]>("--device") { HelpName = "D", Description = $"One more device: {DeviceOption.Forms}. May be given several times." };
         var share = new Option<string[]>("--share") { HelpName = "HOST:TAG", Description = $"A folder of the host for the guest to mount (9p, virtio): {ShareOption.Form}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, multiboot, serial, drive, share, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, cdrom, share, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         command.SetAction((result, cancellationToken) =>
         {
@@ -81,9 +85,10 @@ internal static class RunCommand
                 PerfMap = result.GetValue(perfMap),
                 CpuModel = result.GetValue(cpu)!,
                 Rom = result.GetValue(rom),
+                Boot = BootArguments.Parse(result.GetValue(boot), result.GetValue(bios)),
                 Multiboot = result.GetValue(multiboot),
                 Serial = result.GetValue(serial)!,
-                Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
+                Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse), .. (result.GetValue(cdrom) ?? []).Select(DriveOptions.Cd)],
                 Shares = [.. (result.GetValue(share) ?? []).Select(ShareOption.Parse)],
                 Devices = result.GetValue(device) ?? [],
                 DebugConsole = result.GetValue(debugConsole),

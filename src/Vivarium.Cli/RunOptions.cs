@@ -39,6 +39,9 @@ internal sealed record RunOptions
 
     public string? Multiboot { get; init; }
 
+    /// <summary>The firmware to boot; null if none does.</summary>
+    public BootArguments? Boot { get; init; }
+
     public string Serial { get; init; } = "stdio";
 
     public string? DebugConsole { get; init; }
@@ -69,15 +72,20 @@ internal sealed record RunOptions
     /// <exception cref="UsageException">An option is impossible, or they do not go together.</exception>
     public void Validate()
     {
-        var sources = new[] { Kernel, Rom, Multiboot }.Count(source => source is not null);
+        var sources = new object?[] { Kernel, Rom, Multiboot, Boot }.Count(source => source is not null);
         if (sources > 1)
         {
-            throw new UsageException("Give only one of --kernel, --rom and --multiboot.");
+            throw new UsageException("Give only one of --kernel, --rom, --multiboot and --boot.");
         }
 
         if (sources == 0 && SnapshotLoad is null)
         {
-            throw new UsageException("Nothing to run: give --kernel, --rom, --multiboot or --snapshot-load.");
+            throw new UsageException("Nothing to run: give --kernel, --rom, --multiboot, --boot or --snapshot-load.");
+        }
+
+        if (Boot is not null && (Initrd is not null || Append.Length > 0))
+        {
+            throw new UsageException("Firmware takes no --initrd and no --append; they belong to --kernel.");
         }
 
         if (Rom is not null && (Initrd is not null || Append.Length > 0))

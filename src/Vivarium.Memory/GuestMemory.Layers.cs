@@ -11,6 +11,7 @@ public sealed unsafe partial class GuestMemory
     private GuestMemory(MemoryRegion[] regions)
     {
         _regions = regions;
+        _bySize = [.. regions.OrderByDescending(each => each.SizeBytes)];
     }
 
     /// <summary>A memory with the template's regions and content. It shares each page until it writes it. Costs no copy.</summary>

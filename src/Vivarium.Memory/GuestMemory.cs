@@ -22,6 +22,12 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
     /// <summary>Sorted by address; replaced as a whole.</summary>
     private volatile MemoryRegion[] _regions = [];
 
+    /// <summary>The same, the largest first: the order in which an address is looked for.</summary>
+    private volatile MemoryRegion[] _bySize = [];
+
+    /// <summary>ROM that regions can be covered with.</summary>
+    private MemoryRegion[] _covered = [];
+
     /// <summary>The protocol by which cached page pointers are taken back from vCPUs.</summary>
     public PageRevocation Revocation { get; } = new();
 
@@ -51,14 +57,7 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
     {
         var sizeBytes = ((ulong)image.Length + PageMask) & ~PageMask;
         CheckFree(gpa, sizeBytes);
-        var store = new PageStore((nuint)(sizeBytes / PageSize), null);
-
-        // SAFETY: the store holds sizeBytes bytes and a state byte for each of its pages.
-        var content = new Span<byte>(store.Pages, (int)sizeBytes);
-        image.CopyTo(content);
-        content[image.Length..].Fill(0xFF);
-        new Span<byte>(store.States, (int)store.PageCount).Fill(PageState.Own);
-        Add(new MemoryRegion(gpa, sizeBytes, isRom: true, store));
+        Add(new MemoryRegion(gpa, sizeBytes, isRom: true, CreateRom(image, sizeBytes)));
     }
 
     /// <summary>True if the page is ROM: a write is ignored rather than sent to the MMIO bus.</summary>
@@ -99,8 +98,22 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
     {
         lock (_layerGate)
         {
+            _bySize = [];
             ReleaseStores(Interlocked.Exchange(ref _regions, []));
+            ReleaseStores(Interlocked.Exchange(ref _covered, []));
         }
+    }
+
+    private static PageStore CreateRom(ReadOnlySpan<byte> image, ulong sizeBytes)
+    {
+        var store = new PageStore((nuint)(sizeBytes / PageSize), null);
+
+        // SAFETY: the store holds sizeBytes bytes and a state byte for each of its pages.
+        var content = new Span<byte>(store.Pages, (int)sizeBytes);
+        image.CopyTo(content);
+        content[image.Length..].Fill(0xFF);
+        new Span<byte>(store.States, (int)store.PageCount).Fill(PageState.Own);
+        return store;
     }
 
     private static void ReleaseStores(MemoryRegion[] regions)
@@ -184,11 +197,11 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
     private MemoryRegion? FindRegion(ulong gpa)
     {
         // A machine has a handful of regions: a scan beats a search.
-        foreach (var region in _regions)
+        foreach (var region in _bySize)
         {
             if (gpa - region.Gpa < region.SizeBytes)
             {
-                return region;
+                return region.Cover ?? region;
             }
         }
 
@@ -216,5 +229,9 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
         }
     }
 
-    private void Add(MemoryRegion region) => _regions = [.. _regions.Append(region).OrderBy(each => each.Gpa)];
+    private void Add(MemoryRegion region)
+    {
+        _regions = [.. _regions.Append(region).OrderBy(each => each.Gpa)];
+        _bySize = [.. _regions.OrderByDescending(each => each.SizeBytes)];
+    }
 }

@@ -38,6 +38,7 @@ public sealed class VirtualMachineBuilder
     private ICharacterSink _debugConsole = new NullCharacterSink();
     private GdbServerOptions? _gdb;
     private bool _hasPci = true;
+    private FirmwareOptions _firmware = new();
     private bool _built;
 
     /// <summary>How processors are made; tests put their own.</summary>
@@ -198,6 +199,14 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
+    /// <summary>Says what the firmware of a machine with <see cref="MachinePreset.I440Fx"/> is told.</summary>
+    public VirtualMachineBuilder WithFirmware(FirmwareOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _firmware = options;
+        return this;
+    }
+
     /// <summary>
     /// Adds a PCI function: <paramref name="create"/> makes it from the context's services and its host. Called once, by <see cref="Build"/>.
     /// </summary>
@@ -263,6 +272,11 @@ public sealed class VirtualMachineBuilder
             throw new InvalidOperationException($"There is no machine preset {_preset}.");
         }
 
+        if (_preset == MachinePreset.I440Fx && !_hasPci)
+        {
+            throw new InvalidOperationException($"The preset {_preset} has a PCI bus: leave out WithPci(false).");
+        }
+
         if (!Enum.IsDefined(_engine))
         {
             throw new InvalidOperationException($"There is no execution engine {_engine}.");
@@ -281,7 +295,7 @@ public sealed class VirtualMachineBuilder
         var power = new PowerSwitch();
         var logger = _loggerFactory.CreateLogger<VirtualMachine>();
         var memory = Own(owned, new GuestMemory());
-        MemoryLayout.AddRam(memory, _memoryBytes);
+        var firmware = AddRam(memory);
         _loader!.AddMemory(memory);
         var timers = _timers ?? (_scheduler as DeterministicScheduler)?.Timers ?? Own(owned, new VmTimerService());
         // The one look at the host's wall clock: where guest time begins unless the host program says so.
@@ -303,9 +317,9 @@ public sealed class VirtualMachineBuilder
             LoggerFactory = _loggerFactory,
             DeviceLock = deviceLock,
         };
-        SerialPort[] serialPorts = _preset == MachinePreset.Pc ? [new(), new()] : [new()];
+        SerialPort[] serialPorts = _preset == MachinePreset.MicroVm ? [new()] : [new(), new()];
         var configuration = new MachineConfiguration(_name, _preset, _memoryBytes, _cpuCount, _cpuModel.Name);
-        var board = new PlatformBoard(configuration, context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole, _hasPci);
+        var board = new PlatformBoard(configuration, context, ports, mmio, router, new A20Gate(memory), serialPorts, _debugConsole, _hasPci, firmware);
         foreach (var attach in _devices)
         {
             attach(context);
@@ -345,12 +359,27 @@ public sealed class VirtualMachineBuilder
             Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,
-            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes, _hasPci)) { RsdpGpa = AcpiTables.DefaultAddress },
+            BootContext = new BootContext(memory, MemoryLayout.CreateMap(_memoryBytes, _hasPci))
+            {
+                RsdpGpa = firmware is null ? AcpiTables.DefaultAddress : 0,
+                HasShadowedRom = firmware is not null,
+            },
             AcpiTables = board.CreateAcpiTables(_cpuCount),
             Owned = owned,
         };
         parts.PowerOn();
         return CreateMachine(parts, serialPorts, owned);
+    }
+
+    private FirmwareBoard? AddRam(GuestMemory memory)
+    {
+        if (_preset == MachinePreset.I440Fx)
+        {
+            return new FirmwareBoard(MemoryLayout.AddShadowedRam(memory, _memoryBytes, _loader!.ShadowedImage.Span), _firmware);
+        }
+
+        MemoryLayout.AddRam(memory, _memoryBytes);
+        return null;
     }
 
     private static void Kick(List<IMachineCpu> cpus, uint apicId)

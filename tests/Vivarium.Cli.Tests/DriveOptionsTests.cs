@@ -13,6 +13,12 @@ public sealed class DriveOptionsTests
         Assert.Equal(new DriveOptions(text.Split(',')[0], format, isReadOnly, hasOverlay), DriveOptions.Parse(text));
 
     [Theory]
+    [InlineData("a.img", "Virtio")]
+    [InlineData("a.img,if=ahci", "Ahci")]
+    [InlineData("a.img,if=nvme", "Nvme")]
+    public void A_drive_has_its_interface(string text, string expected) => Assert.Equal(expected, DriveOptions.Parse(text).Interface.ToString());
+
+    [Theory]
     [InlineData("", "takes")]
     [InlineData("disk", "add format=raw")]
     [InlineData("a.img,if=floppy", "'if=floppy'")]

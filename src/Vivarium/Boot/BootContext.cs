@@ -25,6 +25,9 @@ public sealed class BootContext
     /// <summary>Guest-physical address of the ACPI root pointer; 0 if there is none.</summary>
     public ulong RsdpGpa { get; init; }
 
+    /// <summary>Whether the chipset shows ROM below 1 MiB: then there is nothing to be copied there.</summary>
+    public bool HasShadowedRom { get; init; }
+
     /// <summary>Whether a VGA card stands in text mode.</summary>
     public bool HasVgaText { get; init; }
 

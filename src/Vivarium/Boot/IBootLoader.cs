@@ -13,6 +13,11 @@ public interface IBootLoader
     {
     }
 
+    /// <summary>
+    /// The ROM whose last 128 KiB the guest sees below 1 MiB as long as a chipset says so (<see cref="MachinePreset.I440Fx"/>). Default none.
+    /// </summary>
+    ReadOnlyMemory<byte> ShadowedImage => default;
+
     /// <summary>Fills zeroed guest memory.</summary>
     /// <returns>How the bootstrap processor starts; null for the reset vector.</returns>
     /// <exception cref="GuestImageException">The image does not fit the machine.</exception>

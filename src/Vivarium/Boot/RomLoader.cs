@@ -4,7 +4,8 @@ namespace Vivarium;
 
 /// <summary>
 /// A firmware image that ends at 4 GiB, where the reset vector is (Intel SDM Vol. 3A §10.1.4), with its last 128 KiB also below 1 MiB, as
-/// a PC has it. The copy below 1 MiB is shadow RAM: firmware unpacks itself there.
+/// a PC has it. The copy below 1 MiB is shadow RAM: firmware unpacks itself there. With <see cref="MachinePreset.I440Fx"/> it is ROM
+/// until the firmware has the chipset show RAM.
 /// </summary>
 public sealed class RomLoader : IBootLoader
 {
@@ -28,6 +29,9 @@ public sealed class RomLoader : IBootLoader
     }
 
     /// <inheritdoc/>
+    public ReadOnlyMemory<byte> ShadowedImage => _image;
+
+    /// <inheritdoc/>
     public void AddMemory(GuestMemory memory)
     {
         ArgumentNullException.ThrowIfNull(memory);
@@ -38,6 +42,11 @@ public sealed class RomLoader : IBootLoader
     public CpuStartState? Load(BootContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
+        if (context.HasShadowedRom)
+        {
+            return null;
+        }
+
         var alias = _image[^Math.Min(AliasBytes, _image.Length)..];
         context.Write(TopOfAlias - (ulong)alias.Length, alias.Span, "ROM's copy below 1 MiB");
         return null;

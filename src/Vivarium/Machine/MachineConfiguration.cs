@@ -19,4 +19,10 @@ public enum MachinePreset
 
     /// <summary>A PC for firmware and older systems: as <see cref="MicroVm"/>, with keyboard controller, second serial port and fw_cfg.</summary>
     Pc,
+
+    /// <summary>
+    /// A PC for QEMU's firmware, such as SeaBIOS: as <see cref="Pc"/>, with PCI, the chipset's registers (Intel 440FX and PIIX), ROM that firmware
+    /// copies into shadow RAM, HPET, and ACPI tables that the firmware places.
+    /// </summary>
+    I440Fx,
 }

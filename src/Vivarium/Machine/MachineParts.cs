@@ -49,8 +49,8 @@ internal sealed class MachineParts
 
     public required BootContext BootContext { get; init; }
 
-    /// <summary>What goes to the root pointer's address before the loader runs.</summary>
-    public required byte[] AcpiTables { get; init; }
+    /// <summary>What goes to the root pointer's address before the loader runs; null if firmware sees to the tables.</summary>
+    public required byte[]? AcpiTables { get; init; }
 
     /// <summary>Disposed after the machine, in order: what it owns.</summary>
     public required IReadOnlyList<IDisposable> Owned { get; init; }
@@ -72,8 +72,12 @@ internal sealed class MachineParts
             Resynchronise();
         }
 
-        BiosDataArea.Write(BootContext, Configuration.Preset == MachinePreset.Pc ? 2 : 1);
-        BootContext.Write(BootContext.RsdpGpa, AcpiTables, "ACPI tables");
+        if (AcpiTables is not null)
+        {
+            BiosDataArea.Write(BootContext, Configuration.Preset == MachinePreset.Pc ? 2 : 1);
+            BootContext.Write(BootContext.RsdpGpa, AcpiTables, "ACPI tables");
+        }
+
         if (Loader.Load(BootContext) is { } state)
         {
             Cpus[0].Start(state);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Vivarium.Bus;
+using Vivarium.Devices;
 using Vivarium.Memory;
 
 namespace Vivarium;
@@ -55,6 +56,31 @@ internal static class MemoryLayout
         return last > first ? (first, last) : null;
     }
 
+    /// <summary>As <see cref="AddRam"/>, with the end of a ROM behind the RAM from 768 KiB to 1 MiB.</summary>
+    /// <returns>What the chipset shows and hides, by rising address.</returns>
+    public static IReadOnlyList<IShadowRam> AddShadowedRam(GuestMemory memory, ulong memoryBytes, ReadOnlySpan<byte> rom)
+    {
+        var seen = new byte[HighMemoryGpa - VgaEndGpa];
+        var alias = rom[^Math.Min(rom.Length, (int)(HighMemoryGpa - TablesGpa))..];
+        seen.AsSpan().Fill(0xFF);
+        alias.CopyTo(seen.AsSpan(seen.Length - alias.Length));
+        memory.AddRam(0, VgaGpa);
+        memory.AddRam(HighMemoryGpa, Math.Min(memoryBytes, DeviceHoleGpa) - HighMemoryGpa);
+        if (memoryBytes > DeviceHoleGpa)
+        {
+            memory.AddRam(Above4GGpa, memoryBytes - DeviceHoleGpa);
+        }
+
+        return
+        [
+            .. Enumerable.Range(0, I440FxHostBridge.SegmentCount).Select(segment =>
+            {
+                var (gpa, sizeBytes) = I440FxHostBridge.FindSegment(segment);
+                return memory.AddShadowRam(gpa, seen.AsSpan((int)(gpa - VgaEndGpa), sizeBytes));
+            }),
+        ];
+    }
+
     /// <summary>The memory map for the guest.</summary>
     public static IReadOnlyList<MemoryMapEntry> CreateMap(ulong memoryBytes, bool hasPci)
     {
@@ -78,19 +104,27 @@ internal static class MemoryLayout
         return map;
     }
 
-    /// <summary>The RAM ranges as firmware reads them: address, size and kind of each in 20 bytes.</summary>
-    public static byte[] CreateFirmwareMap(ulong memoryBytes)
+    /// <summary>The RAM ranges, and what else firmware is to know, as it reads them: address, size and kind of each in 20 bytes.</summary>
+    public static byte[] CreateFirmwareMap(ulong memoryBytes, bool hasPci)
     {
-        (ulong Gpa, ulong SizeBytes)[] ranges = memoryBytes > DeviceHoleGpa
-            ? [(0, DeviceHoleGpa), (Above4GGpa, memoryBytes - DeviceHoleGpa)]
-            : [(0, memoryBytes)];
-        var file = new byte[ranges.Length * FirmwareEntryBytes];
-        for (var i = 0; i < ranges.Length; i++)
+        List<MemoryMapEntry> ranges = [new(0, Math.Min(memoryBytes, DeviceHoleGpa), MemoryMapKind.Usable)];
+        if (memoryBytes > DeviceHoleGpa)
+        {
+            ranges.Add(new MemoryMapEntry(Above4GGpa, memoryBytes - DeviceHoleGpa, MemoryMapKind.Usable));
+        }
+
+        if (hasPci)
+        {
+            ranges.Add(new MemoryMapEntry(PciConfigurationGpa, PciConfigurationWindow.SizeBytes, MemoryMapKind.Reserved));
+        }
+
+        var file = new byte[ranges.Count * FirmwareEntryBytes];
+        for (var i = 0; i < ranges.Count; i++)
         {
             var entry = file.AsSpan(i * FirmwareEntryBytes);
             BinaryPrimitives.WriteUInt64LittleEndian(entry, ranges[i].Gpa);
             BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], ranges[i].SizeBytes);
-            BinaryPrimitives.WriteInt32LittleEndian(entry[16..], (int)MemoryMapKind.Usable);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[16..], (int)ranges[i].Kind);
         }
 
         return file;

@@ -13,20 +13,22 @@ internal sealed class PciComplex
     /// <summary>For each interrupt wire what it drives: a pin of the IOAPIC, and for systems without it a pin of the 8259 pair.</summary>
     private static readonly int[][] s_interrupts = [[16, 10], [17, 11], [18, 10], [19, 11]];
 
+    private readonly IReadOnlyList<IReadOnlyList<int>> _interrupts;
     private readonly PciBus _bus;
     private readonly ulong _memoryBytes;
     private readonly SortedDictionary<int, PciSlotKind> _slots = [];
     private PciHotPlug? _hotPlug;
 
-    public PciComplex(DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, ResetControlRegister reset, ulong memoryBytes)
+    public PciComplex(DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, ResetControlRegister reset, ulong memoryBytes, FirmwareBoard? firmware)
     {
+        _interrupts = firmware is null ? s_interrupts : FirmwareBoard.Interrupts;
         _memoryBytes = memoryBytes;
-        _bus = new PciBus(ports, mmio, router, s_interrupts);
+        _bus = new PciBus(ports, mmio, router, _interrupts);
         var access = new PciConfigurationPorts(_bus, reset);
         ports.Map(ConfigurationPort, PciConfigurationPorts.PortCount, access, "pci configuration");
         mmio.Map(MemoryLayout.PciConfigurationGpa, PciConfigurationWindow.SizeBytes, new PciConfigurationWindow(_bus), "pci configuration");
         context.AddStateUnit(access);
-        Add(context, _ => new PciHostBridge(), new PciAddress(0), PciSlotKind.Fixed);
+        Add(context, _ => firmware is null ? new PciHostBridge() : firmware.CreateHostBridge(), new PciAddress(0), PciSlotKind.Fixed);
     }
 
     /// <summary>Puts a function on the bus and its state into the machine.</summary>
@@ -84,9 +86,9 @@ internal sealed class PciComplex
             : new AcpiPciHotPlug(HotPlugPort, HotPlugEvent, [.. _slots.Where(each => each.Value != PciSlotKind.Fixed).Select(each => each.Key)]),
     };
 
-    private static IEnumerable<AcpiPciRoute> CreateRoutes(int slot) => Enumerable.Range(0, s_interrupts.Length).Select(pin =>
+    private IEnumerable<AcpiPciRoute> CreateRoutes(int slot) => Enumerable.Range(0, _interrupts.Count).Select(pin =>
     {
-        var wire = s_interrupts[PciBus.FindWire(slot, PciInterruptPin.A + pin)];
+        var wire = _interrupts[PciBus.FindWire(slot, PciInterruptPin.A + pin)];
         return new AcpiPciRoute(slot, pin, (uint)wire[0], (byte)wire[1]);
     });
 

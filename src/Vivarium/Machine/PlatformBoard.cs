@@ -12,6 +12,7 @@ internal sealed class PlatformBoard
     private readonly int _serialPortCount;
     private readonly bool _isPc;
     private readonly AcpiPowerManagement _power;
+    private readonly FirmwareBoard? _firmware;
 
     public PlatformBoard(
         MachineConfiguration configuration,
@@ -22,22 +23,28 @@ internal sealed class PlatformBoard
         A20Gate a20,
         IReadOnlyList<SerialPort> serialPorts,
         ICharacterSink debugConsole,
-        bool hasPci)
+        bool hasPci,
+        FirmwareBoard? firmware = null)
     {
+        _firmware = firmware;
         _router = router;
         A20 = a20;
         _serialPortCount = serialPorts.Count;
-        _isPc = configuration.Preset == MachinePreset.Pc;
+        _isPc = configuration.Preset != MachinePreset.MicroVm;
         Apics = new LocalApicSet(context.DeviceLock);
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
-        AttachTimers(context, configuration.MemoryBytes);
+        var rtc = AttachTimers(context, configuration.MemoryBytes);
         _power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
         var reset = AttachPower(context);
         if (hasPci)
         {
-            Pci = new PciComplex(context, ports, mmio, router, reset, configuration.MemoryBytes);
+            Pci = new PciComplex(context, ports, mmio, router, reset, configuration.MemoryBytes, firmware);
             context.Pci = Pci;
+            if (firmware is not null)
+            {
+                FirmwareBoard.AttachFunctions(context);
+            }
         }
         else
         {
@@ -54,7 +61,12 @@ internal sealed class PlatformBoard
         if (_isPc)
         {
             AttachKeyboard(context);
-            AttachFirmwareConfig(context, configuration);
+            var firmwareConfig = AttachFirmwareConfig(context, configuration, hasPci);
+            firmware?.Describe(configuration, rtc, firmwareConfig);
+            if (firmware is not null)
+            {
+                FirmwareBoard.AttachHpet(context, router);
+            }
         }
 
         for (var i = 0; i < serialPorts.Count; i++)
@@ -77,13 +89,24 @@ internal sealed class PlatformBoard
     public void FinishPci(DeviceContext context) => Pci?.Finish(context, _power.RaiseGeneralPurposeEvent);
 
     /// <summary>The tables that tell an operating system what is here.</summary>
-    public byte[] CreateAcpiTables(int cpuCount) => AcpiTables.Build(new AcpiConfiguration
+    /// <returns>The tables; null if firmware has been given them.</returns>
+    public byte[]? CreateAcpiTables(int cpuCount)
     {
-        ApicIds = [.. Enumerable.Range(0, cpuCount).Select(index => (uint)index)],
-        SerialPorts = s_serialPorts[.._serialPortCount],
-        HasKeyboardController = _isPc,
-        Pci = Pci?.Describe(),
-    });
+        var configuration = new AcpiConfiguration
+        {
+            ApicIds = [.. Enumerable.Range(0, cpuCount).Select(index => (uint)index)],
+            SerialPorts = s_serialPorts[.._serialPortCount],
+            HasKeyboardController = _isPc,
+            Pci = Pci?.Describe(),
+        };
+        if (_firmware is null)
+        {
+            return AcpiTables.Build(configuration);
+        }
+
+        _firmware.GiveTables(configuration);
+        return null;
+    }
 
     private void AttachInterruptControllers(DeviceContext context, PortBus ports, MmioBus mmio)
     {
@@ -100,7 +123,7 @@ internal sealed class PlatformBoard
         _router.RoutePc(pic, ioApic);
     }
 
-    private static void AttachTimers(DeviceContext context, ulong memoryBytes)
+    private static RtcMc146818 AttachTimers(DeviceContext context, ulong memoryBytes)
     {
         var pit = new Pit8254(context.ConnectIrq(0), context.Clock);
         context.MapPorts(0x40, 4, pit, "pit");
@@ -111,6 +134,7 @@ internal sealed class PlatformBoard
         rtc.SetMemorySize(belowBytes, memoryBytes - belowBytes);
         context.MapPorts(0x70, 2, rtc, "rtc");
         context.AddStateUnit(rtc);
+        return rtc;
     }
 
     private ResetControlRegister AttachPower(DeviceContext context)
@@ -126,16 +150,17 @@ internal sealed class PlatformBoard
         return reset;
     }
 
-    private static void AttachFirmwareConfig(DeviceContext context, MachineConfiguration configuration)
+    private static FwCfg AttachFirmwareConfig(DeviceContext context, MachineConfiguration configuration, bool hasPci)
     {
         var firmware = new FwCfg(context.Memory);
         firmware.SetItem(FwCfgItem.RamSize, configuration.MemoryBytes);
         firmware.SetItem(FwCfgItem.ProcessorCount, (ushort)configuration.CpuCount);
         firmware.SetItem(FwCfgItem.MaximumProcessorCount, (ushort)configuration.CpuCount);
-        firmware.AddFile("etc/e820", MemoryLayout.CreateFirmwareMap(configuration.MemoryBytes));
+        firmware.AddFile("etc/e820", MemoryLayout.CreateFirmwareMap(configuration.MemoryBytes, hasPci));
         context.MapPorts(0x510, 2, firmware, "fw-cfg");
         context.MapPorts(0x514, 8, firmware.DmaPorts, "fw-cfg DMA");
         context.AddStateUnit(firmware);
+        return firmware;
     }
 
     private void AttachKeyboard(DeviceContext context)

@@ -181,7 +181,7 @@ public sealed partial class VirtualMachine
                     break;
                 case SnapshotFormat.MemorySection:
                     var (gpa, length) = reader.ReadMemory(section.Content, buffer);
-                    if (!Memory.TryWrite(gpa, buffer.AsSpan(0, length)))
+                    if (!Memory.TryWriteRam(gpa, buffer.AsSpan(0, length)))
                     {
                         throw new StateFormatException($"The snapshot holds memory at 0x{gpa:X}, where this machine has none.");
                     }
@@ -233,5 +233,5 @@ public sealed partial class VirtualMachine
         }
     }
 
-    private bool ReadIfNonZero(ulong gpa, Span<byte> page) => Memory.TryRead(gpa, page) && page.ContainsAnyExcept((byte)0);
+    private bool ReadIfNonZero(ulong gpa, Span<byte> page) => Memory.TryReadRam(gpa, page) && page.ContainsAnyExcept((byte)0);
 }

@@ -22,7 +22,7 @@ internal static class ConfigurationFields
 
     public static MachineConfiguration Restore(StateReader reader) => new(
         Encoding.UTF8.GetString(reader.ReadBytes(NameTag)),
-        (MachinePreset)reader.ReadInt32(PresetTag, 0, (int)MachinePreset.Pc),
+        (MachinePreset)reader.ReadInt32(PresetTag, 0, (int)MachinePreset.I440Fx),
         reader.ReadUInt64(MemoryTag),
         reader.ReadInt32(CpuCountTag, 1),
         Encoding.UTF8.GetString(reader.ReadBytes(CpuModelTag)));
