@@ -14,7 +14,12 @@ internal static class MachineFactory
     private const int MaximumQueues = 16;
 
     public static async Task<VirtualMachine> CreateAsync(
-        RunOptions options, IReadOnlyList<IBlockBackend> disks, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
+        RunOptions options,
+        IReadOnlyList<IBlockBackend> disks,
+        Networks networks,
+        ICharacterSink? debugConsole,
+        ILoggerFactory loggers,
+        CancellationToken cancellationToken)
     {
         var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine)
             .WithRecompiler(new RecompilerOptions { PerfMap = options.PerfMap }).WithLogging(loggers);
@@ -26,6 +31,7 @@ internal static class MachineFactory
         if (options.SnapshotLoad is null)
         {
             AddDevices(builder, options, disks, options.Cpus);
+            networks.AddTo(builder, options.Cpus);
             return Build(builder.WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
@@ -35,6 +41,7 @@ internal static class MachineFactory
         {
             var saved = (await SnapshotInfo.ReadAsync(snapshot, cancellationToken).ConfigureAwait(false)).Configuration;
             AddDevices(builder, options, disks, saved.CpuCount);
+            networks.AddTo(builder, saved.CpuCount);
             var vm = Build(builder.WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes)
                 .WithCpus(saved.CpuCount).WithCpuModel(RunOptions.FindModel(saved.CpuModel)));
             try

@@ -12,7 +12,9 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         using var loggers = new WarningLog(errors);
         var drives = await Drives.OpenAsync(options.Drives).ConfigureAwait(false);
         await using var drivesScope = drives.ConfigureAwait(false);
-        var vm = await MachineFactory.CreateAsync(options, drives.Disks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
+        var networks = await Networks.OpenAsync(options.Networking, cancellationToken).ConfigureAwait(false);
+        await using var networksScope = networks.ConfigureAwait(false);
+        var vm = await MachineFactory.CreateAsync(options, drives.Disks, networks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {
             using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;

@@ -15,7 +15,11 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --append "console=ttyS0 nokaslr" --gdb 1234
             and in another window: gdb vmlinux -ex "target remote :1234" -ex "hbreak start_kernel" -ex continue
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0 root=/dev/vda1" --drive disk.qcow2,overlay=on
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --net user,outbound=on,hostfwd=tcp:127.0.0.1:2222-:22
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --net switch=lab --pcap lab.pcapng
 
+        A guest on --net user gets 10.0.2.15 by DHCP from its gateway 10.0.2.2, and reaches nothing outside unless asked: outbound=on for the
+        world, hostloopback=PORT for a port of this host, at 10.0.2.2. See docs/networking.md.
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
         Keys, with --serial stdio (all others go to the guest as they are):
@@ -59,6 +63,8 @@ internal static class RunCommand
         {
             kernel, initrd, append, memory, cpus, engine, report, perfMap, cpu, rom, multiboot, serial, drive, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
+        var net = new NetArguments();
+        net.AddTo(command);
         command.SetAction((result, cancellationToken) =>
         {
             var options = new RunOptions
@@ -77,6 +83,7 @@ internal static class RunCommand
                 Serial = result.GetValue(serial)!,
                 Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse)],
                 Devices = result.GetValue(device) ?? [],
+                Networking = net.Parse(result),
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),

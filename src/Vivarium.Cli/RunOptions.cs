@@ -55,6 +55,9 @@ internal sealed record RunOptions
     /// <summary>More devices by name.</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
+    /// <summary>The network devices.</summary>
+    public NetworkingOptions Networking { get; init; } = new();
+
     public bool IsSerialStdio => Serial == "stdio";
 
     /// <summary>The file that takes the serial port's output; null if none does.</summary>
