@@ -12,7 +12,7 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         using var loggers = new WarningLog(errors);
         var drives = await Drives.OpenAsync(options.Drives).ConfigureAwait(false);
         await using var drivesScope = drives.ConfigureAwait(false);
-        var networks = await Networks.OpenAsync(options.Networking, cancellationToken).ConfigureAwait(false);
+        var networks = await Networks.OpenAsync(options.Networking, errors, cancellationToken).ConfigureAwait(false);
         await using var networksScope = networks.ConfigureAwait(false);
         var vm = await MachineFactory.CreateAsync(options, drives.Disks, networks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))

@@ -18,12 +18,18 @@ internal sealed class Networks : IAsyncDisposable
     private readonly List<Opened> _opened = [];
     private readonly Stack<IDisposable> _owned = new();
 
-    private Networks(NetworkingOptions options) => _options = options;
+    private readonly TextWriter _messages;
+
+    private Networks(NetworkingOptions options, TextWriter messages)
+    {
+        _options = options;
+        _messages = messages;
+    }
 
     /// <exception cref="UsageException">One of them cannot be had.</exception>
-    public static async Task<Networks> OpenAsync(NetworkingOptions options, CancellationToken cancellationToken)
+    public static async Task<Networks> OpenAsync(NetworkingOptions options, TextWriter messages, CancellationToken cancellationToken)
     {
-        var networks = new Networks(options);
+        var networks = new Networks(options, messages);
         try
         {
             foreach (var net in options.Nets)
@@ -125,7 +131,11 @@ internal sealed class Networks : IAsyncDisposable
         foreach (var forward in options.Forwards)
         {
             var guest = forward.Guest ?? s_guest;
-            _ = forward.IsUdp ? gateway.ForwardUdp(forward.Host, guest, forward.GuestPort) : gateway.ForwardTcp(forward.Host, guest, forward.GuestPort);
+            var made = forward.IsUdp ? gateway.ForwardUdp(forward.Host, guest, forward.GuestPort) : gateway.ForwardTcp(forward.Host, guest, forward.GuestPort);
+            if (forward.Host.Port == 0)
+            {
+                _messages.WriteLine($"vivarium: {(forward.IsUdp ? "UDP" : "TCP")} {made.LocalEndPoint} leads to port {forward.GuestPort} of {guest}");
+            }
         }
     }
 

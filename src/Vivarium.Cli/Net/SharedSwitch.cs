@@ -25,7 +25,7 @@ internal sealed class SharedSwitch : IDisposable
     }
 
     /// <summary>Whether this process serves the others.</summary>
-    public bool IsHub => _hub is not null;
+    public bool IsHub => _hub is not null && !_stop.IsCancellationRequested;
 
     /// <summary>Where the sockets are: in the user's own run-time folder, so that no other user can reach them.</summary>
     public static string Folder => Path.Combine(
@@ -114,6 +114,12 @@ internal sealed class SharedSwitch : IDisposable
             try
             {
                 await JoinAsync(_stop.Token).ConfigureAwait(false);
+                if (_stop.IsCancellationRequested)
+                {
+                    // It was disposed meanwhile, and did not see what has been joined.
+                    Dispose();
+                }
+
                 return;
             }
             catch (OperationCanceledException)
