@@ -15,11 +15,21 @@ internal enum NetKind
     Switch,
 }
 
+/// <summary>Which network device the guest has.</summary>
+internal enum NetModel
+{
+    /// <summary>The fast one.</summary>
+    Virtio,
+
+    /// <summary>Intel's 82540EM, which nearly every guest has a driver for.</summary>
+    E1000,
+}
+
 /// <summary>One <c>--net</c>: a network device and what it is connected to.</summary>
 internal sealed record NetOptions
 {
     public const string Form = "user[,hostfwd=...][,outbound=on][,hostloopback=on|PORT][,dns=NAME:ADDRESS], socket=PATH[,server=on] or switch=NAME, "
-        + "each with [,model=virtio][,mac=ADDRESS][,mtu=BYTES][,loss=PERCENT][,delay=MS]";
+        + "each with [,model=virtio|e1000][,mac=ADDRESS][,mtu=BYTES][,loss=PERCENT][,delay=MS]";
 
     public NetKind Kind { get; init; }
 
@@ -39,6 +49,8 @@ internal sealed record NetOptions
 
     /// <summary>Names that the network's name server knows.</summary>
     public IReadOnlyList<(string Name, System.Net.IPAddress Address)> Names { get; init; } = [];
+
+    public NetModel Model { get; init; }
 
     public MacAddress? Address { get; init; }
 
@@ -86,7 +98,8 @@ internal sealed record NetOptions
             "hostloopback" => this with { HostLoopbackPorts = [.. HostLoopbackPorts, (int)Number(part, value, 1, 65_535)] },
             "dns" => this with { Names = [.. Names, ParseName(part, value)] },
             "server" when Kind == NetKind.Socket => this with { IsServer = IsOn(part, value) },
-            "model" when value == "virtio" => this,
+            "model" when value == "virtio" => this with { Model = NetModel.Virtio },
+            "model" when value == "e1000" => this with { Model = NetModel.E1000 },
             "mac" => this with { Address = ParseAddress(value) },
             "mtu" => this with { MtuBytes = (int)Number(part, value, Kind == NetKind.User ? 1_280 : 576, Kind == NetKind.User ? 9_000 : 65_535) },
             "loss" => this with { Loss = Number(part, value.TrimEnd('%'), 0, 100) / 100 },

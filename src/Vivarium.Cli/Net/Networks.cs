@@ -1,4 +1,5 @@
 using System.Net;
+using Vivarium.Devices;
 using Vivarium.Network;
 using Vivarium.Network.UserMode;
 using Vivarium.Virtio;
@@ -56,6 +57,13 @@ internal sealed class Networks : IAsyncDisposable
     {
         foreach (var (network, options, address, capture) in _opened)
         {
+            if (options.Model == NetModel.E1000)
+            {
+                var port = new SwitchPortOptions { MtuBytes = options.MtuBytes, LockedAddress = address };
+                builder.AddE1000(network, new E1000Options { Address = address }, port, (_, place) => SetUp(place, options, capture));
+                continue;
+            }
+
             var device = new VirtioNetOptions { Address = address, MtuBytes = options.MtuBytes, QueuePairs = Math.Clamp(cpuCount, 1, MaximumPairs) };
             builder.AddVirtioNet(network, device, created: (_, port) => SetUp(port, options, capture));
         }
