@@ -19,10 +19,31 @@ internal static class InputFile
         }
     }
 
+    /// <summary>Opens a file that will be read several times; only what comes through a pipe is kept in memory.</summary>
+    /// <exception cref="UsageException">It cannot be opened or read.</exception>
+    public static Stream OpenAgainAndAgain(string name)
+    {
+        var stream = Open(name);
+        if (stream.CanSeek)
+        {
+            return stream;
+        }
+
+        using (stream)
+        {
+            return new MemoryStream(Read(stream, name), writable: false);
+        }
+    }
+
     /// <exception cref="UsageException">It cannot be read, or is too large.</exception>
     public static byte[] Read(string name)
     {
         using var stream = Open(name);
+        return Read(stream, name);
+    }
+
+    private static byte[] Read(FileStream stream, string name)
+    {
         try
         {
             // An ordinary file goes straight into its array: images are large, and each copy of one would be resident.

@@ -90,8 +90,8 @@ internal static class MachineFactory
             var kernel = InputFile.Read(kernelFile);
             return GuestImage.Identify(kernel).Kind switch
             {
-                GuestImageKind.LinuxBzImage => new LinuxBootLoader(kernel, ReadInitrd(options), options.Append),
-                GuestImageKind.PvhElf => new PvhBootLoader(kernel, ReadInitrd(options), options.Append),
+                GuestImageKind.LinuxBzImage => options.Initrd is { } initrd ? LinuxBootLoader.CreateStreamed(kernel, InputFile.OpenAgainAndAgain(initrd), options.Append) : new LinuxBootLoader(kernel, commandLine: options.Append),
+                GuestImageKind.PvhElf => options.Initrd is { } initrd ? PvhBootLoader.CreateStreamed(kernel, InputFile.OpenAgainAndAgain(initrd), options.Append) : new PvhBootLoader(kernel, commandLine: options.Append),
                 GuestImageKind.Multiboot => throw new UsageException($"'{kernelFile}' is a multiboot image; give it with --multiboot."),
                 _ => throw new UsageException($"'{kernelFile}' is neither a Linux bzImage nor an ELF image with a PVH entry."),
             };

@@ -41,6 +41,38 @@ public sealed class BootLoaderTests
         Assert.Equal(0xFFE0_0083UL, memory.Read<ulong>(state.Cr3 + 0x5000 + (511 * 8)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void An_initrd_comes_from_a_stream_at_every_load(bool isLinux)
+    {
+        var initrd = new byte[700_001];
+        new Random(7).NextBytes(initrd);
+        using var stream = new MemoryStream(initrd);
+        IBootLoader loader = isLinux ? LinuxBootLoader.CreateStreamed(TestImages.BzImage(is64Bit: true), stream) : PvhBootLoader.CreateStreamed(TestImages.PvhElf(), stream);
+        for (var k = 0; k < 2; k++)
+        {
+            using var memory = CreateMemory();
+            var state = loader.Load(Context(memory))!;
+            var module = memory.Read<ulong>(state.Rbx + 16);
+            var (gpa, length) = isLinux ? (memory.Read<uint>(state.Rsi + 0x218), memory.Read<uint>(state.Rsi + 0x21C)) : (memory.Read<ulong>(module), memory.Read<ulong>(module + 8));
+            var content = new byte[length];
+            Assert.True(memory.TryRead(gpa, content));
+            Assert.Equal(initrd, content);
+        }
+
+        stream.SetLength(600_000);
+        using var last = CreateMemory();
+        Assert.Contains("100,001 of 700,001 bytes", Assert.Throws<GuestImageException>(() => loader.Load(Context(last))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_initrd_that_cannot_be_read_again_is_refused()
+    {
+        using var stream = new DeflateStream(new MemoryStream(), CompressionMode.Decompress);
+        Assert.Throws<ArgumentException>(() => LinuxBootLoader.CreateStreamed(TestImages.BzImage(is64Bit: true), stream));
+    }
+
     [Fact]
     public void A_32_bit_kernel_starts_at_its_32_bit_entry()
     {

@@ -76,7 +76,7 @@ public sealed partial class E1000
         {
             PostTransmit();
         }
-        else
+        else if (taken > 0)
         {
             causes |= E1000Bits.CauseTransmitEmpty;
         }

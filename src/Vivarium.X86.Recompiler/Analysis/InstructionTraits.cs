@@ -7,8 +7,8 @@ internal sealed class InstructionTraits
 {
     private const int MaxOperands = 5;
     private readonly OperandPlace[] _places = new OperandPlace[MaxOperands];
-    private readonly bool[] _reads = new bool[MaxOperands];
-    private readonly bool[] _writes = new bool[MaxOperands];
+    private readonly byte _reads;
+    private readonly byte _writes;
 
     private InstructionTraits(in Instruction instruction, InstructionInfoFactory factory)
     {
@@ -21,8 +21,8 @@ internal sealed class InstructionTraits
         {
             _places[i] = PlaceOf(encoding.GetOpKind(i));
             var access = info.GetOpAccess(i);
-            _reads[i] = access is OpAccess.Read or OpAccess.CondRead or OpAccess.ReadWrite or OpAccess.ReadCondWrite or OpAccess.CondWrite;
-            _writes[i] = access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite;
+            _reads |= access is OpAccess.Read or OpAccess.CondRead or OpAccess.ReadWrite or OpAccess.ReadCondWrite or OpAccess.CondWrite ? (byte)(1 << i) : (byte)0;
+            _writes |= access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite ? (byte)(1 << i) : (byte)0;
         }
     }
 
@@ -37,9 +37,9 @@ internal sealed class InstructionTraits
 
     public OperandPlace Place(int operand) => _places[operand];
 
-    public bool Reads(int operand) => _reads[operand];
+    public bool Reads(int operand) => (_reads >> operand & 1) != 0;
 
-    public bool Writes(int operand) => _writes[operand];
+    public bool Writes(int operand) => (_writes >> operand & 1) != 0;
 
     /// <summary>Iced knows that XOR of a register with itself reads nothing, which is not true of the code as such.</summary>
     private static Instruction WithDistinctRegisters(in Instruction instruction)
@@ -75,9 +75,23 @@ internal sealed class InstructionTraits
     /// <summary>Traits by code, made when a code is first met. One thread at a time.</summary>
     internal sealed class Table
     {
-        private readonly InstructionTraits?[] _byCode = new InstructionTraits?[Enum.GetValues<Code>().Length];
+        private InstructionTraits?[] _byCode = new InstructionTraits?[1024];
         private readonly InstructionInfoFactory _factory = new();
 
-        public InstructionTraits Of(in Instruction instruction) => _byCode[(int)instruction.Code] ??= new InstructionTraits(instruction, _factory);
+        public InstructionTraits Of(in Instruction instruction)
+        {
+            var code = (int)instruction.Code;
+            return (code < _byCode.Length ? _byCode[code] : null) ?? Add(code, instruction);
+        }
+
+        private InstructionTraits Add(int code, in Instruction instruction)
+        {
+            if (code >= _byCode.Length)
+            {
+                Array.Resize(ref _byCode, Math.Max(code + 1, 2 * _byCode.Length));
+            }
+
+            return _byCode[code] = new InstructionTraits(instruction, _factory);
+        }
     }
 }

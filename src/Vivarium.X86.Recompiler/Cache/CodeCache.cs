@@ -17,6 +17,7 @@ internal sealed unsafe class CodeCache : IDisposable
 
     /// <summary>Code that was written is given up in pieces of this size, so that it does not count twice as the process's memory.</summary>
     private const int SettledBytes = 1 << 20;
+    private const int SettledAgainBytes = 4 << 20;
 
     private readonly CodeMemory _memory;
     private readonly PerfMap? _perfMap;
@@ -30,7 +31,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
-    private readonly HashSet<(BlockKey Key, int PageOffset)> _ungrouped = [];
+    private readonly Dictionary<BlockKey, HashSet<int>> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
     private int _settled;
@@ -99,12 +100,8 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Where running code is written.</summary>
     public byte* WritableOf(nint executable) => _memory.Writable + (executable - (nint)_memory.Executable);
 
-    /// <summary>Takes a record.</summary>
-    public int AddRecord(in OpRecord record)
-    {
-        _records[_recordCount] = record;
-        return _recordCount++;
-    }
+    /// <summary>Takes a record, which holds what it held when the cache was last emptied: all of it has to be set.</summary>
+    public int AddRecord() => _recordCount++;
 
     /// <summary>Takes an edge whose jump's displacement is at a place in the writable view.</summary>
     public int AddEdge(byte* displacement)
@@ -135,12 +132,16 @@ internal sealed unsafe class CodeCache : IDisposable
         _used = (int)(end - _memory.Writable);
         if (_used - _settled >= 2 * SettledBytes)
         {
-            _memory.Settle(_settled, SettledBytes);
+            // Older pieces have been patched since.
+            var start = _settled % SettledAgainBytes == 0 ? 0 : _settled;
             _settled += SettledBytes;
+            _memory.Settle(start, _settled - start);
         }
 
         _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
-        if (_blocks.TryAdd(key, block))
+        ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(_blocks, key, out var isKnown);
+        known = block;
+        if (!isKnown)
         {
             AddToPage(key.Gpa >> 12, key);
             if (key.SecondPageGpa != DecodedRun.NoPage)
@@ -148,8 +149,6 @@ internal sealed unsafe class CodeCache : IDisposable
                 AddToPage(key.SecondPageGpa >> 12, key);
             }
         }
-
-        _blocks[key] = block;
 
         return block;
     }
@@ -159,11 +158,15 @@ internal sealed unsafe class CodeCache : IDisposable
 
     public TranslatedBlock BlockAt(int number) => _byNumber[number];
 
-    /// <summary>Whether the accesses of a block that the one at a page offset would be checked for are to be checked one by one.</summary>
-    public bool IsUngrouped(in BlockKey key, int pageOffset) => _ungrouped.Count != 0 && _ungrouped.Contains((key, pageOffset));
+    /// <summary>Page offsets of a block's instructions whose groups are to be checked access by access, or null.</summary>
+    public HashSet<int>? Ungrouped(in BlockKey key) => _ungrouped.GetValueOrDefault(key);
 
     /// <summary>From now on those accesses are checked one by one: their span crosses a page time and again.</summary>
-    public void Ungroup(TranslatedBlock block, int pageOffset) => _ungrouped.Add((block.Key, pageOffset));
+    public void Ungroup(TranslatedBlock block, int pageOffset)
+    {
+        ref var offsets = ref CollectionsMarshal.GetValueRefOrAddDefault(_ungrouped, block.Key, out _);
+        (offsets ??= []).Add(pageOffset);
+    }
 
     /// <summary>Who enters <paramref name="block"/> goes on in <paramref name="successor"/>. Every vCPU must be at a boundary or parked.</summary>
     public void Redirect(TranslatedBlock block, TranslatedBlock successor)

@@ -22,10 +22,10 @@ internal sealed unsafe partial class BlockTranslator
         _heldGroup = AccessGroups.None;
         Array.Fill(_records, -1, 0, _run.Count);
         _groups.Begin(_run.Count);
-        var key = new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode);
+        var ungrouped = _cache.Ungrouped(new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode));
         for (var i = 0; i < _run.Count; i++)
         {
-            NoteAccess(i, !_cache.IsUngrouped(key, OpAt(i)->PageOffset));
+            NoteAccess(i, ungrouped is null || !ungrouped.Contains(OpAt(i)->PageOffset));
             NoteRegisters(i);
         }
 

@@ -12,6 +12,9 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Lookups that are made again under the block's own assignment of registers: the record, and where the lookup begins.</summary>
     private readonly List<(int Record, nint Start)> _retries = [];
 
+    /// <summary>Slow paths, from the first, that know where they go on.</summary>
+    private int _finishedPaths;
+
     private const int SlotMask = (Tlb.EntryCount - 1) << TlbEntry.SizeShift;
 
     /// <summary>
@@ -266,7 +269,12 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Instruction <paramref name="i"/> is complete: slow paths that end with it go on here.</summary>
     private void FinishSlowPaths(int i)
     {
-        for (var k = 0; k < _slowPaths.Count; k++)
+        while (_finishedPaths < _slowPaths.Count && _slowPaths[_finishedPaths].Resume != null)
+        {
+            _finishedPaths++;
+        }
+
+        for (var k = _finishedPaths; k < _slowPaths.Count; k++)
         {
             if (_slowPaths[k].Resume == null && _slowPaths[k].End == i)
             {

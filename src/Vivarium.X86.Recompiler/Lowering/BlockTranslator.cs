@@ -40,6 +40,7 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         _slowPaths.Clear();
+        _finishedPaths = 0;
         _edgeStubs.Clear();
         _retries.Clear();
         _siteMisses.Clear();
@@ -270,14 +271,14 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Takes a record of instruction <paramref name="i"/>.</summary>
     private int AddRecord(int i, OpRecordFlags properties, in FlagRecovery flags)
     {
-        var op = *OpAt(i);
-        op.Target = HandlerOf(op);
         properties |= _flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0;
         properties |= InstructionAt(i).Mnemonic == Mnemonic.Fldcw ? OpRecordFlags.ChangesMode : 0;
 
-        return _cache.AddRecord(new OpRecord
+        var index = _cache.AddRecord();
+        var record = _cache.Record(index);
+        *record = new OpRecord
         {
-            Op = op,
+            Op = *OpAt(i),
             Flags = flags,
             X87 = _x87Note,
             Block = _cache.NextBlockNumber,
@@ -286,7 +287,9 @@ internal sealed unsafe partial class BlockTranslator
             GroupLength = 1,
             Site = SiteTable.None,
             Properties = properties,
-        });
+        };
+        record->Op.Target = HandlerOf(record->Op);
+        return index;
     }
 
     /// <summary>The handler, also of those operations that the interpreter's switch has cases for.</summary>

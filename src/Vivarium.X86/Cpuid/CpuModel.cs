@@ -26,8 +26,14 @@ public sealed class CpuModel
         ClflushOpt, Clwb, Sha, Umip, Pku, Rdpid, Fsrm, PrefetchW, Page1Gb, Rdtscp, XsaveOpt, Xsavec, Xgetbv1,
     ];
 
+    /// <summary>More than Iced has codes.</summary>
+    private const int CodeCount = 1 << 13;
+
     private readonly FrozenSet<CpuFeature> _features;
     private readonly FrozenSet<CpuidFeature> _instructions;
+
+    /// <summary>By Iced's code, what <see cref="Allows"/> has found out: any thread may, and finds the same.</summary>
+    private readonly Permission[] _permissions = new Permission[CodeCount];
 
     private CpuModel(string name, CpuFeature[] features)
     {
@@ -97,6 +103,17 @@ public sealed class CpuModel
     /// <summary>Whether an instruction exists on this model.</summary>
     internal bool Allows(in Instruction instruction)
     {
+        ref var permission = ref _permissions[(int)instruction.Code];
+        if (permission == Permission.Unknown)
+        {
+            permission = HasAllOf(instruction) ? Permission.Granted : Permission.Refused;
+        }
+
+        return permission == Permission.Granted;
+    }
+
+    private bool HasAllOf(in Instruction instruction)
+    {
         foreach (var feature in instruction.CpuidFeatures)
         {
             if (!_instructions.Contains(feature))
@@ -106,6 +123,13 @@ public sealed class CpuModel
         }
 
         return true;
+    }
+
+    private enum Permission : byte
+    {
+        Unknown,
+        Granted,
+        Refused,
     }
 
     private ulong If(CpuFeature feature, ulong bits) => Has(feature) ? bits : 0;

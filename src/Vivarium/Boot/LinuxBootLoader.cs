@@ -14,12 +14,17 @@ public sealed class LinuxBootLoader : IBootLoader
     private const byte UnknownLoader = 0xFF;
 
     private readonly LinuxKernelImage _kernel;
-    private readonly ReadOnlyMemory<byte> _initrd;
+    private readonly BootPayload _initrd;
     private readonly byte[] _commandLine;
 
     /// <summary>Takes a kernel, an optional initial RAM disk and a command line.</summary>
     /// <exception cref="GuestImageException">The kernel is no usable bzImage, or the command line is too long for it.</exception>
     public LinuxBootLoader(ReadOnlyMemory<byte> kernel, ReadOnlyMemory<byte> initrd = default, string commandLine = "")
+        : this(kernel, new BootPayload(initrd), commandLine)
+    {
+    }
+
+    private LinuxBootLoader(ReadOnlyMemory<byte> kernel, BootPayload initrd, string commandLine)
     {
         ArgumentNullException.ThrowIfNull(commandLine);
         _kernel = new LinuxKernelImage(kernel);
@@ -32,6 +37,14 @@ public sealed class LinuxBootLoader : IBootLoader
         }
     }
 
+    /// <summary>
+    /// Has the initial RAM disk read from a stream, from its start at each load, so that the process never holds all of it. Whoever opened
+    /// the stream closes it, after the machine.
+    /// </summary>
+    /// <exception cref="ArgumentException">The stream cannot be read, or not from its start again.</exception>
+    /// <exception cref="GuestImageException">As for an initial RAM disk in memory.</exception>
+    public static LinuxBootLoader CreateStreamed(ReadOnlyMemory<byte> kernel, Stream initrd, string commandLine = "") => new(kernel, new BootPayload(initrd), commandLine);
+
     /// <inheritdoc/>
     public CpuStartState? Load(BootContext context)
     {
@@ -41,8 +54,8 @@ public sealed class LinuxBootLoader : IBootLoader
         var initrdGpa = 0UL;
         if (!_initrd.IsEmpty)
         {
-            initrdGpa = context.PlaceHigh((ulong)_initrd.Length, kernelGpa + _kernel.InitialBytes, _kernel.MaximumInitrdGpa + 1, "initrd");
-            context.Write(initrdGpa, _initrd.Span, "initrd");
+            initrdGpa = context.PlaceHigh((ulong)_initrd.LengthBytes, kernelGpa + _kernel.InitialBytes, _kernel.MaximumInitrdGpa + 1, "initrd");
+            _initrd.Write(context, initrdGpa, "initrd");
         }
 
         context.Write(BootLayout.CommandLine, _commandLine, "command line");
@@ -75,7 +88,7 @@ public sealed class LinuxBootLoader : IBootLoader
         context.Write(page + 0x210, UnknownLoader, what);
         context.Write(page + 0x214, (uint)kernelGpa, what);
         context.Write(page + 0x218, (uint)initrdGpa, what);
-        context.Write(page + 0x21C, (uint)_initrd.Length, what);
+        context.Write(page + 0x21C, (uint)_initrd.LengthBytes, what);
         context.Write(page + 0x228, (uint)BootLayout.CommandLine, what);
         context.Write(page + 0x070, context.RsdpGpa, what);
         if (context.HasVgaText)

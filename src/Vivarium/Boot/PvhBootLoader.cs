@@ -18,12 +18,17 @@ public sealed class PvhBootLoader : IBootLoader
 
     private readonly ElfImage _image;
     private readonly ulong _entry;
-    private readonly ReadOnlyMemory<byte> _initrd;
+    private readonly BootPayload _initrd;
     private readonly byte[] _commandLine;
 
     /// <summary>Takes an ELF image, an optional module (Linux: the initial RAM disk) and a command line.</summary>
     /// <exception cref="GuestImageException">The image is cut off, not for x86, or has no PVH entry, or the command line is too long.</exception>
     public PvhBootLoader(ReadOnlyMemory<byte> image, ReadOnlyMemory<byte> initrd = default, string commandLine = "")
+        : this(image, new BootPayload(initrd), commandLine)
+    {
+    }
+
+    private PvhBootLoader(ReadOnlyMemory<byte> image, BootPayload initrd, string commandLine)
     {
         ArgumentNullException.ThrowIfNull(commandLine);
         _image = ElfImage.Parse(image);
@@ -43,6 +48,14 @@ public sealed class PvhBootLoader : IBootLoader
         };
     }
 
+    /// <summary>
+    /// Has the initial RAM disk read from a stream, from its start at each load, so that the process never holds all of it. Whoever opened
+    /// the stream closes it, after the machine.
+    /// </summary>
+    /// <exception cref="ArgumentException">The stream cannot be read, or not from its start again.</exception>
+    /// <exception cref="GuestImageException">As for an initial RAM disk in memory.</exception>
+    public static PvhBootLoader CreateStreamed(ReadOnlyMemory<byte> image, Stream initrd, string commandLine = "") => new(image, new BootPayload(initrd), commandLine);
+
     /// <summary>Whether an ELF image has a PVH entry.</summary>
     internal static bool HasEntry(ElfImage image) => FindEntry(image) is { Length: 4 or 8 };
 
@@ -56,10 +69,10 @@ public sealed class PvhBootLoader : IBootLoader
         context.Write(BootLayout.CommandLine + (ulong)_commandLine.Length, (byte)0, what);
         if (!_initrd.IsEmpty)
         {
-            var gpa = context.PlaceHigh((ulong)_initrd.Length, end, uint.MaxValue, "initrd");
-            context.Write(gpa, _initrd.Span, "initrd");
+            var gpa = context.PlaceHigh((ulong)_initrd.LengthBytes, end, uint.MaxValue, "initrd");
+            _initrd.Write(context, gpa, "initrd");
             context.Write(ModuleList, gpa, what);
-            context.Write(ModuleList + 8, (ulong)_initrd.Length, what);
+            context.Write(ModuleList + 8, (ulong)_initrd.LengthBytes, what);
         }
 
         var count = Math.Min(context.MemoryMap.Count, MaximumMapEntries);
