@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks a Linux guest's network from its first packet on: address by DHCP, names, a large file over HTTP whole in spite of lost frames, what it
 # may not reach, a forwarded port, two guests on one switch, and a capture without a malformed packet.
-#   eng/check-network.sh [MEGABYTES]     size of the file, default 16
+#   eng/check-network.sh [MEGABYTES [e1000]]     size of the file, default 16; with e1000, Linux's driver of that adapter too
 # Closes with one line, "N passed, N failed". Needs Debian packages busybox and, for the capture, tshark; without tshark that part is left out.
 set -uo pipefail
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
@@ -115,9 +115,25 @@ wait "$server"
 expect "they reach each other" grep -Eq "[45] packets received" "$work/client.log"
 expect "TCP between them: $(sed -n 's/.* \([0-9.]* Mbits.sec\).*receiver.*/\1/p' "$work/client.log")" grep -q receiver "$work/client.log"
 
+captures=(one two)
+if [ "${2:-}" = e1000 ]; then
+  echo "-- Intel's 82540EM"
+  "$root/eng/get-network-guest.sh" generic || exit 1
+  guest=$root/artifacts/guest/network-generic
+  initrd "$work/e1000.img" << TEXT
+udhcpc -i eth0 -s /lease.sh -n -q
+wget -q -O - http://10.0.2.2:$port/big | sha256sum
+dmesg | grep "e1000.*Link is Up"
+TEXT
+  boot "$work/e1000.log" "$work/e1000.img" --net "user,model=e1000,hostloopback=$port" --pcap "$work/e1000.pcapng"
+  expect "Linux's driver sees a link" grep -q "Link is Up" "$work/e1000.log"
+  expect "$megabytes MiB over HTTP" grep -q "$sum" "$work/e1000.log"
+  captures+=(e1000)
+fi
+
 echo "-- captures"
 if command -v tshark > /dev/null; then
-  for capture in one two; do
+  for capture in "${captures[@]}"; do
     tshark -r "$work/$capture.pcapng" -c 20000 > "$work/$capture.text" 2> /dev/null
     tshark -r "$work/$capture.pcapng" -c 20000 -Y _ws.malformed > "$work/$capture.bad" 2> /dev/null
     expect "tshark reads $(wc -l < "$work/$capture.text") packets, none malformed" test -s "$work/$capture.text" -a ! -s "$work/$capture.bad"
