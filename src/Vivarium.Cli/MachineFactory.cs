@@ -15,7 +15,13 @@ internal static class MachineFactory
     private const int MaximumQueues = 16;
 
     public static async Task<VirtualMachine> CreateAsync(
-        RunOptions options, IReadOnlyList<IBlockBackend> disks, HostEnds ends, ICharacterSink? debugConsole, ILoggerFactory loggers, CancellationToken cancellationToken)
+        RunOptions options,
+        IReadOnlyList<IBlockBackend> disks,
+        HostEnds ends,
+        Networks networks,
+        ICharacterSink? debugConsole,
+        ILoggerFactory loggers,
+        CancellationToken cancellationToken)
     {
         var builder = new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithEngine(options.Engine)
             .WithRecompiler(new RecompilerOptions { PerfMap = options.PerfMap }).WithLogging(loggers);
@@ -32,6 +38,7 @@ internal static class MachineFactory
         if (options.SnapshotLoad is null)
         {
             AddDevices(builder, options, disks, ends, options.Cpus);
+            networks.AddTo(builder, options.Cpus);
             return Build(builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
                 .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
         }
@@ -41,6 +48,7 @@ internal static class MachineFactory
         {
             var saved = (await SnapshotInfo.ReadAsync(snapshot, cancellationToken).ConfigureAwait(false)).Configuration;
             AddDevices(builder, options, disks, ends, saved.CpuCount);
+            networks.AddTo(builder, saved.CpuCount);
             var vm = Build(builder.WithName(saved.Name).WithPreset(saved.Preset).WithMemory(saved.MemoryBytes)
                 .WithCpus(saved.CpuCount).WithCpuModel(RunOptions.FindModel(saved.CpuModel)));
             try

@@ -13,7 +13,9 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         var drives = await Drives.OpenAsync(options.Drives).ConfigureAwait(false);
         await using var drivesScope = drives.ConfigureAwait(false);
         using var ends = new HostEnds();
-        var vm = await MachineFactory.CreateAsync(options, drives.Disks, ends, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
+        var networks = await Networks.OpenAsync(options.Networking, errors, cancellationToken).ConfigureAwait(false);
+        await using var networksScope = networks.ConfigureAwait(false);
+        var vm = await MachineFactory.CreateAsync(options, drives.Disks, ends, networks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {
             using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;

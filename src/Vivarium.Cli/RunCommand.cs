@@ -19,7 +19,11 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --share ./src:src,readonly
             and in the guest: mount -t 9p -o trans=virtio,version=9p2000.L src /mnt
           vivarium run --boot bios --drive debian.qcow2 --memory 1G --cpus 2
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --net user,outbound=on,hostfwd=tcp:127.0.0.1:2222-:22
+          vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --net switch=lab --pcap lab.pcapng
 
+        A guest on --net user gets 10.0.2.15 by DHCP from its gateway 10.0.2.2, and reaches nothing outside unless asked: outbound=on for the
+        world, hostloopback=PORT for a port of this host, at 10.0.2.2. See docs/networking.md.
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
         Keys, with --serial stdio (all others go to the guest as they are):
@@ -69,6 +73,8 @@ internal static class RunCommand
         {
             kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, cdrom, share, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
+        var net = new NetArguments();
+        net.AddTo(command);
         command.SetAction((result, cancellationToken) =>
         {
             var options = new RunOptions
@@ -91,6 +97,7 @@ internal static class RunCommand
                 Drives = [.. (result.GetValue(drive) ?? []).Select(DriveOptions.Parse), .. (result.GetValue(cdrom) ?? []).Select(DriveOptions.Cd)],
                 Shares = [.. (result.GetValue(share) ?? []).Select(ShareOption.Parse)],
                 Devices = result.GetValue(device) ?? [],
+                Networking = net.Parse(result),
                 DebugConsole = result.GetValue(debugConsole),
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),

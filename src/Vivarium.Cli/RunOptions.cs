@@ -64,6 +64,9 @@ internal sealed record RunOptions
     /// <summary>More devices (<see cref="DeviceOption"/>).</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
+    /// <summary>The network devices.</summary>
+    public NetworkingOptions Networking { get; init; } = new();
+
     public bool IsSerialStdio => Serial == "stdio";
 
     /// <summary>The file that takes the serial port's output; null if none does.</summary>
@@ -98,9 +101,10 @@ internal sealed record RunOptions
             throw new UsageException($"--serial takes stdio, file:F or none, not '{Serial}'.");
         }
 
-        if (IsLockstep && (Drives.Count > 0 || Devices.Count > 0 || Shares.Count > 0 || Gdb is not null || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null))
+        if (IsLockstep && (Drives.Count > 0 || Devices.Count > 0 || Shares.Count > 0 || Networking.Nets.Count > 0 || Boot is not null || Gdb is not null
+            || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null))
         {
-            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --device, --share, --gdb, --debugcon and snapshots.");
+            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --device, --share, --net, --boot, --gdb, --debugcon and snapshots.");
         }
 
         if (SnapshotSave is { } snapshot && (Directory.Exists(snapshot) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(snapshot)))))

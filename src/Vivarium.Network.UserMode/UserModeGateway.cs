@@ -81,11 +81,8 @@ public sealed partial class UserModeGateway : IThreadPoolWorkItem, IDisposable
         _tcp4 = Settings(20);
         _tcp6 = Settings(40);
         _timer = _clock.CreateTimer(OnTimer);
-        _inbox = new FrameQueue(() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false), maxFrames: 4_096, maxBytes: 32L << 20)
-        {
-            Capabilities = FrameCapabilities.All,
-        };
-        _port = network.AddPort(_inbox, new SwitchPortOptions
+        _inbox = new FrameQueue(() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false), maxFrames: 4_096, maxBytes: 32L << 20);
+        _port = network.AddPort(new Inlet(this), new SwitchPortOptions
         {
             Name = "gateway",
             MtuBytes = _options.MtuBytes,

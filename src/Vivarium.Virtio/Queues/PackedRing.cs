@@ -117,6 +117,17 @@ internal sealed class PackedRing(GuestMemory memory, QueueLayout layout) : Queue
         return TakeResult.Taken;
     }
 
+    public override void Untake(DescriptorChain chain)
+    {
+        _outstanding -= chain.RingDescriptors;
+        _next -= chain.RingDescriptors;
+        if (_next < 0)
+        {
+            _next += Size;
+            _nextWrap = !_nextWrap;
+        }
+    }
+
     public override bool TryGive(DescriptorChain chain, uint writtenBytes)
     {
         var gpa = Layout.DescriptorGpa + ((ulong)_used * DescriptorBytes);

@@ -27,6 +27,9 @@ internal abstract class QueueRing(GuestMemory memory, QueueLayout layout)
     /// <param name="fault">What is wrong with the ring, if the result is <see cref="TakeResult.Broken"/>.</param>
     public abstract TakeResult TryTake(DescriptorChain chain, out string? fault);
 
+    /// <summary>Forgets that a buffer was taken: the one taken last.</summary>
+    public abstract void Untake(DescriptorChain chain);
+
     /// <summary>Gives a buffer back; false if the ring is not writable memory any more.</summary>
     public abstract bool TryGive(DescriptorChain chain, uint writtenBytes);
 

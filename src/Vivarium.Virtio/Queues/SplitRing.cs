@@ -93,6 +93,12 @@ internal sealed class SplitRing(GuestMemory memory, QueueLayout layout) : QueueR
         return TakeResult.Taken;
     }
 
+    public override void Untake(DescriptorChain chain)
+    {
+        _taken[chain.Id] = false;
+        _availableIndex--;
+    }
+
     public override bool TryGive(DescriptorChain chain, uint writtenBytes)
     {
         _taken[chain.Id] = false;

@@ -88,6 +88,19 @@ public sealed class Virtqueue
         _free.Push(chain);
     }
 
+    /// <summary>Leaves a buffer in the queue, as if it had not been taken. Of several, the one taken last goes first.</summary>
+    /// <param name="chain">From <see cref="TryTake"/>; not to be used afterwards.</param>
+    public void Untake(DescriptorChain chain)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        if (IsUsable)
+        {
+            _ring!.Untake(chain);
+        }
+
+        _free.Push(chain);
+    }
+
     /// <summary>Interrupts the driver if buffers were given back and it wants to know.</summary>
     public void SignalDriver()
     {
