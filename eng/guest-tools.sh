@@ -2,7 +2,9 @@
 # packages into artifacts/guest, nothing is installed, and what is there is not fetched again.
 #   guest_kernel cloud|generic        makes $guest_root/kernel-FLAVOUR: vmlinuz and lib/modules/VERSION
 #   guest_package NAME...             makes $guest_root/package-NAME, unpacked
-#   guest_initrd FLAVOUR OUT INIT MODULES [FILE=PATH...]   an initramfs of busybox, /init, /modules in the order given, and more files
+#   guest_initrd FLAVOUR OUT INIT MODULES [FILE=PATH...]   an initramfs of busybox, /init, /modules in the order given, and more files;
+#                                     with GUEST_UNPACKED=1 not compressed, so that a large one takes the guest no time
+#   guest_programs NAME PACKAGES PROGRAM...   makes $guest_root/programs-NAME: programs of /usr/bin and their libraries
 guest_root=$(cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." && pwd)/artifacts/guest
 
 guest_need() {
@@ -68,7 +70,7 @@ guest_initrd() {
     mkdir -p "$work/$(dirname "${file%%=*}")"
     cp -L "${file#*=}" "$work/${file%%=*}"
   done
-  (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | gzip -1n > "$out.part" && mv "$out.part" "$out"
+  (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | if [ -n "${GUEST_UNPACKED:-}" ]; then cat; else gzip -1n; fi > "$out.part" && mv "$out.part" "$out"
   rm -rf "$work"
 }
 
