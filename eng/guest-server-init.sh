@@ -14,6 +14,7 @@ for module in /modules/*.ko; do
   insmod "$module" || echo "The module $module was not loaded"
 done
 ip link set lo up 2> /dev/null
+stty cols 500
 
 # disk_job NAME OPTIONS...: the reads or writes a second and the KiB a second of a job on the first disk there is.
 disk_job() {

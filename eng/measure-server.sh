@@ -10,7 +10,8 @@ root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 guest_need qemu-system-x86_64 cpio dotnet
 guest_kernel generic
 guest_programs server "fio stress-ng rt-tests" fio stress-ng hackbench
-modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk t10-pi crc64 crc64-rocksoft nvme-common nvme-core nvme
+modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk crct10dif_common crct10dif_generic crc-t10dif crc64 crc64-rocksoft
+  crc64_rocksoft_generic t10-pi nvme-common nvme-core nvme
   scsi_common scsi_mod libata libahci ahci sd_mod"
 files=()
 while read -r file; do

@@ -78,13 +78,13 @@ void AddVersus()
 
 void AddServer()
 {
-    var rounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 3 };
+    var rounds = new Option<int>("--rounds") { Description = "How often each gets its turn; 0 leaves the figures out.", DefaultValueFactory = _ => 3 };
     var scale = new Option<int>("--scale") { Description = "Work of stress-ng and hackbench in percent.", DefaultValueFactory = _ => 100 };
     var drive = new Option<string>("--if") { Description = "What the disk hangs on: virtio or nvme.", DefaultValueFactory = _ => "virtio" };
     var run = new Option<string>("--workloads") { Description = "Names, separated by commas.", DefaultValueFactory = _ => ServerOptions.AllWorkloads };
     var qemu = new Option<string>("--qemu") { Description = "QEMU's program.", DefaultValueFactory = _ => "qemu-system-x86_64" };
     var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
-    var command = Add("server", "Two vCPUs against one, and a disk, against QEMU's translator; eng/measure-server.sh prepares it.", (options, result) => ServerWork.RunAsync(
+    var command = Add("server", "Two vCPUs and a disk against QEMU's translator, fio over a snapshot; eng/measure-server.sh prepares it.", (options, result) => ServerWork.RunAsync(
         options,
         new ServerOptions(
             result.GetValue(run)!,

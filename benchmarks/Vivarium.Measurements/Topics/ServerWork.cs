@@ -39,9 +39,14 @@ internal static class ServerWork
                 }
             }
 
-            AddSpeedUps(report, runs, server);
-            AddDisk(report, runs, server);
+            if (runs.Count > 0)
+            {
+                AddSpeedUps(report, runs, server);
+                AddDisk(report, runs, server);
+            }
+
             await AddThinDiskAsync(report, folder);
+            await FioVerifyCheck.RunAsync(options, report);
         }
         finally
         {
