@@ -19,6 +19,12 @@ Add("virtio", "Every virtio device, driven by a Linux guest; eng/check-virtio.sh
 var startRounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 7 };
 Add("startup", "The tool from start to end under settings of the runtime; eng/measure-startup.sh prepares it.",
     (options, result) => ToolStart.RunAsync(options, result.GetValue(startRounds))).Add(startRounds);
+var trafficMinutes = new Option<double>("--minutes") { Description = "How long mixed traffic goes on.", DefaultValueFactory = _ => 30 };
+var connections = new Option<int>("--connections") { Description = "How many TCP connections go through the NAT.", DefaultValueFactory = _ => 10_000 };
+var network = Add("network", "Many connections and mixed traffic of two Linux guests, none leaked; eng/check-network-long.sh makes them.",
+    (options, result) => NetworkProof.RunAsync(options, result.GetValue(connections), result.GetValue(trafficMinutes)));
+network.Add(trafficMinutes);
+network.Add(connections);
 var minutes = new Option<double>("--minutes") { Description = "How long it goes on at least.", DefaultValueFactory = _ => 0 };
 var rounds = new Option<int>("--rounds") { Description = "How many boots it has at least.", DefaultValueFactory = _ => 9 };
 var leaks = Add("leaks", "The benchmark guest again and again in one process: memory, mappings, threads, files. Needs benchmarks/guest/make-guest.sh.",
