@@ -66,7 +66,7 @@ internal static class FioVerifyCheck
         var end = await EndAsync(restoredText);
         report.Add(original == "0" && end == "0", $"{kind}: snapshot in the middle of fio --verify, both go on", "0 and 0", $"{original} and {end}", "", "", $"{snapshot.Length >> 20} MiB");
         await restoredText.WaitForAsync(LinuxGuest.Prompt, s_patience);
-        var complaints = await restoredText.RunAsync("dmesg | grep -ciE 'lockup|stall|unstable|I/O error|timeout|backwards|hung'", s_patience);
+        var complaints = (await restoredText.RunAsync("dmesg | grep -ciE 'lockup|stall|unstable|I/O error|timeout|backwards|hung'", s_patience)).Split('\n')[^1].Trim();
         report.Add(complaints == "0", $"{kind}: complaints of the restored kernel", "0", complaints, "", "", "");
     }
 

@@ -90,10 +90,15 @@ internal static class ServerWork
                 continue;
             }
 
-            double Seconds(string emulator, int cpus) => Median.Of(runs[(emulator, cpus)].Select(run => run.Costs.TryGetValue(workload, out var cost)
-                ? cost.Seconds
+            double Of(string emulator, int cpus, Func<EmulatorRun.Cost, double> figure) => Median.Of(runs[(emulator, cpus)].Select(run => run.Costs.TryGetValue(workload, out var cost)
+                ? figure(cost)
                 : throw new MeasurementException($"{workload} failed on {emulator} with {cpus} CPUs: {string.Join(" / ", run.LastWords)}")));
+            double Seconds(string emulator, int cpus) => Of(emulator, cpus, cost => cost.Seconds);
             var (one, two, qemuOne, qemuTwo) = (Seconds("Vivarium", 1), Seconds("Vivarium", 2), Seconds("QEMU", 1), Seconds("QEMU", 2));
+
+            // What two vCPUs cost of the host's processors against one: that does not depend on who else uses them.
+            double Bound(string emulator) => 2 * Of(emulator, 1, cost => cost.CpuSeconds) / Of(emulator, 2, cost => cost.CpuSeconds);
+            report.Add(null, $"{workload}: twice the processor time of one vCPU to that of two", "", Invariant($"{Bound("Vivarium"):F2}×"), Invariant($"{Bound("QEMU"):F2}×"), "", Load());
             report.Add(one / two >= required, $"{workload}: two vCPUs against one", Invariant($"≥ {required:F1}×"),
                 Invariant($"{one:F2} s → {two:F2} s: {one / two:F2}×"), Invariant($"{qemuOne:F2} s → {qemuTwo:F2} s: {qemuOne / qemuTwo:F2}×"), Invariant($"{qemuTwo / two:F2}× on two"), Load());
         }
