@@ -25,7 +25,7 @@ internal sealed class NvmeTarget(bool isBroken) : FuzzTarget
         driver.Initialize();
         if (isBroken)
         {
-            memory.Writing = gpa => Assert.True(gpa % 8 != 4, "The planted bug: no write may begin at an odd word.");
+            memory.Writing = gpa => Assert.True(gpa < NvmeDriver.Data || gpa % 8 != 4, "The planted bug: no data may begin at an odd word.");
         }
 
         var tails = new int[4];
