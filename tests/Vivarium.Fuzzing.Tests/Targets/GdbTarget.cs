@@ -17,7 +17,7 @@ internal sealed class GdbTarget(bool isBroken) : FuzzTarget
         {
             "qSupported:swbreak+\nqXfer:features:read:target.xml:0,ffb\n?\ng\nm1000,10", "Hg1\np10\nP10=0010000000000000\nZ0,1000,1\nc\nz0,1000,1", "Z2,1000,4\ns\nS05\nD\nk",
             "vCont?\nvCont;s:1;c\nqfThreadInfo\nqsThreadInfo\nqThreadExtraInfo,1", "X1000,4:abcd\nM1000,2:ffff\nqRcmd,68656c70", "QStartNoAckMode\nqqemu.PhyMemMode\nQqemu.PhyMemMode:1\nm0,4",
-            "G00000000", "T1\nHc-1\nvKill;1\nqC\nqAttached\nQqemu.sstep=7",
+            "G00000000", "m0,fffff\nm1000,ffff", "T1\nHc-1\nvKill;1\nqC\nqAttached\nQqemu.sstep=7",
         }.Select(Encoding.Latin1.GetBytes),
     ];
 
