@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Checks a Linux guest's network from its first packet on: address by DHCP, names, a large file over HTTP whole in spite of lost frames, what it
-# may not reach, a forwarded port, two guests on one switch, and a capture without a malformed packet.
+# may not reach, a forwarded port, two guests on one switch, a QEMU guest on the same wire, and a capture without a malformed packet.
 #   eng/check-network.sh [MEGABYTES [e1000]]     size of the file, default 16; with e1000, Linux's driver of that adapter too
-# Closes with one line, "N passed, N failed". Needs Debian packages busybox and, for the capture, tshark; without tshark that part is left out.
+# Closes with one line, "N passed, N failed". Needs Debian packages busybox and, for the capture, tshark, for the QEMU guest qemu-system-x86; where
+# one of the latter is missing its part is left out.
 set -uo pipefail
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 megabytes=${1:-16}
@@ -42,12 +43,12 @@ initrd() {
 boot() {
   local log=$1 image=$2
   shift 2
-  $tool run --kernel "$guest/vmlinuz" --initrd "$image" --append "console=ttyS0 quiet panic=-1" --timeout 120 "$@" < /dev/null > "$log" 2> "$log.errors"
+  $tool run --kernel "$guest/vmlinuz" --initrd "$image" --append "console=ttyS0 quiet panic=-1" --timeout $((120 + megabytes)) "$@" < /dev/null > "$log" 2> "$log.errors"
 }
 
 # until_seen TEXT FILE: waits for a line.
 until_seen() {
-  for _ in $(seq 600); do
+  for _ in $(seq $(((60 + megabytes) * 10))); do
     grep -q -- "$1" "$2" 2> /dev/null && return 0
     sleep 0.1
   done
@@ -116,6 +117,23 @@ expect "they reach each other" grep -Eq "[45] packets received" "$work/client.lo
 expect "TCP between them: $(sed -n 's/.* \([0-9.]* Mbits.sec\).*receiver.*/\1/p' "$work/client.log")" grep -q receiver "$work/client.log"
 
 captures=(one two)
+echo "-- a QEMU guest on the wire of one of ours"
+if command -v qemu-system-x86_64 > /dev/null; then
+  boot "$work/peer.log" "$work/server.img" --net "socket=$work/wire,server=on,mac=02:00:00:00:09:01" --pcap "$work/peer.pcapng" &
+  server=$!
+  started+=("$server")
+  until_seen "serving now" "$work/peer.log"
+  timeout 180 qemu-system-x86_64 -accel tcg -cpu max -m 256 -nographic -no-reboot -kernel "$guest/vmlinuz" -initrd "$work/client.img" \
+    -append "console=ttyS0 quiet panic=-1" -netdev "stream,id=n,server=off,addr.type=unix,addr.path=$work/wire" \
+    -device virtio-net-pci,netdev=n,mac=02:00:00:00:09:02,romfile= < /dev/null > "$work/qemu.log" 2> "$work/qemu.errors"
+  wait "$server"
+  expect "it pings ours" grep -Eq "[45] packets received" "$work/qemu.log"
+  expect "TCP from it to ours: $(sed -n 's/.* \([0-9.]* Mbits.sec\).*receiver.*/\1/p' "$work/qemu.log")" grep -q receiver "$work/qemu.log"
+  captures+=(peer)
+else
+  echo "qemu-system-x86_64 is not there (package qemu-system-x86): left out"
+fi
+
 if [ "${2:-}" = e1000 ]; then
   echo "-- Intel's 82540EM"
   "$root/eng/get-network-guest.sh" generic || exit 1

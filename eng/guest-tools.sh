@@ -2,7 +2,9 @@
 # packages into artifacts/guest, nothing is installed, and what is there is not fetched again.
 #   guest_kernel cloud|generic        makes $guest_root/kernel-FLAVOUR: vmlinuz and lib/modules/VERSION
 #   guest_package NAME...             makes $guest_root/package-NAME, unpacked
-#   guest_initrd FLAVOUR OUT INIT MODULES [FILE=PATH...]   an initramfs of busybox, /init, /modules in the order given, and more files
+#   guest_initrd FLAVOUR OUT INIT MODULES [FILE=PATH...]   an initramfs of busybox, /init, /modules in the order given, and more files;
+#                                     with GUEST_UNPACKED=1 not compressed, so that a large one takes the guest no time
+#   guest_programs NAME PACKAGES PROGRAM...   makes $guest_root/programs-NAME: programs of /usr/bin and their libraries
 guest_root=$(cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." && pwd)/artifacts/guest
 
 guest_need() {
@@ -68,6 +70,46 @@ guest_initrd() {
     mkdir -p "$work/$(dirname "${file%%=*}")"
     cp -L "${file#*=}" "$work/${file%%=*}"
   done
-  (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | gzip -1n > "$out.part" && mv "$out.part" "$out"
+  (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | if [ -n "${GUEST_UNPACKED:-}" ]; then cat; else gzip -1n; fi > "$out.part" && mv "$out.part" "$out"
+  rm -rf "$work"
+}
+
+# Makes $guest_root/programs-NAME from packages and all that they depend on, as if into an empty system: the programs and their libraries alone.
+guest_programs() {
+  local name=$1 packages=$2 target=$guest_root/programs-$1 work apt loader program library triplet=x86_64-linux-gnu
+  shift 2
+  [ -d "$target" ] && return 0
+  guest_need apt-get dpkg-deb tar || return 1
+  mkdir -p "$guest_root"
+  work=$(mktemp -d "$guest_root/programs.XXXXXX") || return 1
+  mkdir -p "$work"/state/lists/partial "$work"/cache/archives/partial "$work"/stage/usr/{bin,sbin,lib,lib64} "$work"/root/{usr/bin,lib/$triplet,lib64}
+  touch "$work/state/status"
+  apt=(apt-get -qq -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=true
+    -o "Dir::State=$work/state" -o "Dir::State::lists=$work/state/lists" -o "Dir::State::status=$work/state/status" -o "Dir::Cache=$work/cache")
+  # One list of several may be out of step on its mirror; what counts is whether the packages are found.
+  "${apt[@]}" update > /dev/null 2>&1 || true
+  # shellcheck disable=SC2086
+  if ! "${apt[@]}" --yes --download-only install $packages > "$work/log" 2>&1; then
+    cat "$work/log" >&2
+    rm -rf "$work"
+    return 1
+  fi
+  for library in bin sbin lib lib64; do
+    ln -s "usr/$library" "$work/stage/$library"
+  done
+  find "$work/cache/archives" -name '*.deb' | sort | while read -r library; do
+    dpkg-deb --fsys-tarfile "$library" | tar -x --keep-directory-symlink -C "$work/stage"
+  done
+  loader=$work/stage/lib64/ld-linux-x86-64.so.2
+  cp -L "$loader" "$work/root/lib64/"
+  for program in "$@"; do
+    cp -L "$work/stage/usr/bin/$program" "$work/root/usr/bin/" || { rm -rf "$work"; return 1; }
+    # "name => path (address)"
+    "$loader" --library-path "$work/stage/usr/lib/$triplet:$work/stage/usr/lib/$triplet/ceph" --list "$work/stage/usr/bin/$program" \
+      | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | while read -r library; do
+        cp -Ln "$library" "$work/root/lib/$triplet/"
+      done
+  done
+  mv "$work/root" "$target"
   rm -rf "$work"
 }

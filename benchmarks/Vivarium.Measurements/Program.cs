@@ -19,6 +19,12 @@ Add("virtio", "Every virtio device, driven by a Linux guest; eng/check-virtio.sh
 var startRounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 7 };
 Add("startup", "The tool from start to end under settings of the runtime; eng/measure-startup.sh prepares it.",
     (options, result) => ToolStart.RunAsync(options, result.GetValue(startRounds))).Add(startRounds);
+var trafficMinutes = new Option<double>("--minutes") { Description = "How long mixed traffic goes on.", DefaultValueFactory = _ => 30 };
+var connections = new Option<int>("--connections") { Description = "How many TCP connections go through the NAT.", DefaultValueFactory = _ => 10_000 };
+var network = Add("network", "Many connections and mixed traffic of two Linux guests, none leaked; eng/check-network-long.sh makes them.",
+    (options, result) => NetworkProof.RunAsync(options, result.GetValue(connections), result.GetValue(trafficMinutes)));
+network.Add(trafficMinutes);
+network.Add(connections);
 var minutes = new Option<double>("--minutes") { Description = "How long it goes on at least.", DefaultValueFactory = _ => 0 };
 var rounds = new Option<int>("--rounds") { Description = "How many boots it has at least.", DefaultValueFactory = _ => 9 };
 var leaks = Add("leaks", "The benchmark guest again and again in one process: memory, mappings, threads, files. Needs benchmarks/guest/make-guest.sh.",
@@ -26,6 +32,7 @@ var leaks = Add("leaks", "The benchmark guest again and again in one process: me
 leaks.Add(minutes);
 leaks.Add(rounds);
 AddVersus();
+AddServer();
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };
 resume.SetAction((result, _) => SnapshotProof.ResumeAsync(result.GetValue(snapshot)!, result.GetValue(engine) ?? ExecutionEngine.Auto));
@@ -70,6 +77,29 @@ void AddVersus()
             result.GetValue(qemu)!,
             result.GetValue(tool)!)));
     foreach (var option in (Option[])[workloads, scale, rounds, timeout, qemu, tool])
+    {
+        command.Add(option);
+    }
+}
+
+void AddServer()
+{
+    var rounds = new Option<int>("--rounds") { Description = "How often each gets its turn.", DefaultValueFactory = _ => 3 };
+    var scale = new Option<int>("--scale") { Description = "Work of stress-ng and hackbench in percent.", DefaultValueFactory = _ => 100 };
+    var drive = new Option<string>("--if") { Description = "What the disk hangs on: virtio or nvme.", DefaultValueFactory = _ => "virtio" };
+    var run = new Option<string>("--workloads") { Description = "Names, separated by commas.", DefaultValueFactory = _ => ServerOptions.AllWorkloads };
+    var qemu = new Option<string>("--qemu") { Description = "QEMU's program.", DefaultValueFactory = _ => "qemu-system-x86_64" };
+    var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
+    var command = Add("server", "Two vCPUs against one, and a disk, against QEMU's translator; eng/measure-server.sh prepares it.", (options, result) => ServerWork.RunAsync(
+        options,
+        new ServerOptions(
+            result.GetValue(run)!,
+            result.GetValue(rounds),
+            result.GetValue(scale),
+            result.GetValue(drive)!,
+            result.GetValue(qemu)!,
+            result.GetValue(tool)!)));
+    foreach (var option in (Option[])[rounds, scale, drive, run, qemu, tool])
     {
         command.Add(option);
     }

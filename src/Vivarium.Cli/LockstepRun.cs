@@ -22,15 +22,17 @@ internal sealed class LockstepRun(RunOptions options, TextWriter errors)
             IntervalNs = options.LockstepInterval,
             Console = (ICharacterSink?)serialFile ?? (options.IsSerialStdio ? new StreamSink(standardOutput) : null),
         });
+        var reached = new Reached();
         try
         {
-            var report = await runner.RunAsync(null, deadline.Token).ConfigureAwait(false);
+            var report = await runner.RunAsync(reached, deadline.Token).ConfigureAwait(false);
             await errors.WriteLineAsync(Describe(report)).ConfigureAwait(false);
             return report.Difference is not null ? ExitCodes.Difference : report.End?.ExitCode ?? ExitCodes.Success;
         }
         catch (OperationCanceledException)
         {
-            await errors.WriteLineAsync("vivarium: lockstep ended before the guest did; no difference was found until then.").ConfigureAwait(false);
+            await errors.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture, $"vivarium: lockstep ended before the guest did, after {reached.Ns / 1e9:F3} s of guest time; no difference was found until then.")).ConfigureAwait(false);
             return cancellationToken.IsCancellationRequested ? ExitCodes.Interrupted : ExitCodes.Timeout;
         }
         catch (InvalidOperationException exception)
@@ -51,6 +53,14 @@ internal sealed class LockstepRun(RunOptions options, TextWriter errors)
                 .. difference.Instructions.Select(line => "  " + line),
                 "The interpreter's value, then the recompiler's:",
                 .. difference.Lines.Select(line => "  " + line)]);
+    }
+
+    /// <summary>How far it came.</summary>
+    private sealed class Reached : IProgress<long>
+    {
+        public long Ns { get; private set; }
+
+        public void Report(long value) => Ns = value;
     }
 
     /// <summary>Writes at once.</summary>

@@ -80,7 +80,7 @@ public sealed partial class UserModeGateway
             {
                 _nextForwardPort = _nextForwardPort >= 49_151 ? (ushort)32_768 : (ushort)(_nextForwardPort + 1);
             }
-            while (_forwardFlows.ContainsKey((guest, port, _nextForwardPort)));
+            while (_forwardFlows.ContainsKey((guest, port, _nextForwardPort)) || _udpEndpoints.ContainsKey((_address4, _nextForwardPort)));
             known = (new ForwardFlow(forward, client), _nextForwardPort);
             _forwardFlows.Add((guest, port, _nextForwardPort), known.Flow);
             _forwardClients.Add((forward, client), known);

@@ -37,7 +37,7 @@ public static unsafe class X86CpuComparison
 
     /// <summary>Whether two different values are images of RFLAGS that differ in the arithmetic flags alone.</summary>
     public static bool IsFlagImage(ulong first, ulong second) =>
-        ((first ^ second) & ~Rflags.Arithmetic) == 0 && (first & Rflags.One) != 0 && (first & ~Rflags.All) == 0;
+        ((first ^ second) & ~Rflags.Arithmetic) == 0 && (first & Rflags.One) != 0 && (first & ~(Rflags.All | Rflags.One)) == 0;
 
     /// <summary>What is different, a line each with both values; empty if nothing is.</summary>
     public static IReadOnlyList<string> Compare(X86Cpu first, X86Cpu second)

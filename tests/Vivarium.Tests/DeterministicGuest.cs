@@ -27,15 +27,39 @@ internal static class DeterministicGuest
     public static VirtualMachineBuilder Builder(ExecutionEngine engine) => new VirtualMachineBuilder().WithMemory(4 << 20).WithCpus(2)
         .WithEngine(engine).WithBootLoader(new FlatBinaryLoader(Assemble(32, Image, First), Image, FlatStartMode.Protected32));
 
+    /// <summary>The same on an engine that somebody else chooses, with all of its code.</summary>
+    public static VirtualMachineBuilder LoadedBuilder() => Builder(ExecutionEngine.Auto).WithBootLoader(new Loader());
+
     /// <summary>Puts the rest of the code into a machine that was built.</summary>
     public static void Load(VirtualMachine vm)
     {
-        vm.Memory.TryWrite(Trampoline, Assemble(16, 0, Start));
-        vm.Memory.TryWrite(Second, Assemble(32, Second, Race));
-        vm.Memory.TryWrite(Handler, Assemble(32, Handler, Tick));
-        vm.Memory.Write(Idt + (0x40 * 8), 0x8E00UL << 32 | 0x10UL << 16 | (Handler & 0xFFFF) | (Handler >> 16 << 48));
-        vm.Memory.Write(Idt - 8, (ushort)0x7FF);
-        vm.Memory.Write(Idt - 6, Idt);
+        foreach (var (gpa, bytes) in Parts())
+        {
+            Assert.True(vm.Memory.TryWrite(gpa, bytes));
+        }
+    }
+
+    private static IEnumerable<(ulong Gpa, byte[] Bytes)> Parts() =>
+    [
+        (Trampoline, Assemble(16, 0, Start)),
+        (Second, Assemble(32, Second, Race)),
+        (Handler, Assemble(32, Handler, Tick)),
+        (Idt + (0x40 * 8), BitConverter.GetBytes(0x8E00UL << 32 | 0x10UL << 16 | (Handler & 0xFFFF) | (Handler >> 16 << 48))),
+        (Idt - 8, BitConverter.GetBytes((ushort)0x7FF)),
+        (Idt - 6, BitConverter.GetBytes(Idt)),
+    ];
+
+    private sealed class Loader : IBootLoader
+    {
+        public CpuStartState? Load(BootContext context)
+        {
+            foreach (var (gpa, bytes) in Parts())
+            {
+                context.Write(gpa, bytes, "guest");
+            }
+
+            return new FlatBinaryLoader(Assemble(32, Image, First), Image, FlatStartMode.Protected32).Load(context);
+        }
     }
 
     private static void First(Assembler c)

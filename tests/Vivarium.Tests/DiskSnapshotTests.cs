@@ -1,3 +1,4 @@
+using Vivarium.Devices;
 using Vivarium.Storage;
 
 namespace Vivarium.Tests;
@@ -9,16 +10,17 @@ public sealed class DiskSnapshotTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    public static TheoryData<string, string> DisksInMemory => new MatrixTheoryData<string, string>(["ram", "overlay"], ["virtio", "nvme", "ahci"]);
+
     [Theory]
-    [InlineData("ram")]
-    [InlineData("overlay")]
-    public async Task A_disk_in_memory_is_as_it_was(string kind)
+    [MemberData(nameof(DisksInMemory))]
+    public async Task A_disk_in_memory_is_as_it_was(string kind, string controller)
     {
         await using var disk = await CreateAsync(kind);
         var model = new byte[SizeBytes];
         var random = new Random(4);
         await ScrambleAsync(disk, model, random);
-        await using var vm = TestMachine.Idle().AddVirtioBlock(disk).Build();
+        await using var vm = Machine(controller, disk).Build();
         await vm.StartAsync();
         var snapshot = await SaveAsync(vm);
         await ScrambleAsync(disk, new byte[SizeBytes], random);
@@ -29,7 +31,7 @@ public sealed class DiskSnapshotTests : IDisposable
 
         // And in another machine, whose disk was never written.
         await using var other = await CreateAsync(kind);
-        await using var second = TestMachine.Idle().AddVirtioBlock(other).Build();
+        await using var second = Machine(controller, other).Build();
         await second.RestoreAsync(new MemoryStream(snapshot));
         Assert.Equal(model, await ReadAsync(other));
     }
@@ -80,6 +82,27 @@ public sealed class DiskSnapshotTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("nvme", "nvme0-2")]
+    [InlineData("ahci", "ahci0-2")]
+    public async Task The_disk_of_a_controller_that_was_written_since_is_named(string controller, string name)
+    {
+        await using var first = new RamDisk(SizeBytes);
+        byte[] snapshot;
+        await using (var disk = await CreateAsync("raw"))
+        {
+            await using var vm = Machine(controller, first, disk).Build();
+            snapshot = await SaveAsync(vm);
+            await Task.Delay(30, TestContext.Current.CancellationToken);
+            await disk.WriteAsync(4096, [new byte[] { 1 }]);
+        }
+
+        await using var again = await CreateAsync("raw");
+        await using var other = Machine(controller, first, again).Build();
+        var refusal = await Assert.ThrowsAsync<StateFormatException>(() => other.RestoreAsync(new MemoryStream(snapshot)));
+        Assert.Contains($"'{name}'", refusal.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Other_disks_are_refused()
     {
@@ -92,6 +115,18 @@ public sealed class DiskSnapshotTests : IDisposable
         await using var third = new RamDisk(SizeBytes);
         await using var two = TestMachine.Idle().AddVirtioBlock(second).AddVirtioBlock(third).Build();
         await Assert.ThrowsAsync<StateFormatException>(() => two.RestoreAsync(new MemoryStream(snapshot)));
+    }
+
+    /// <summary>The disks at one controller; at an AHCI controller with a CD drive between them, which is not part of a snapshot.</summary>
+    private static VirtualMachineBuilder Machine(string controller, params IBlockBackend[] disks)
+    {
+        var builder = TestMachine.Idle().WithPci(true);
+        return controller switch
+        {
+            "nvme" => builder.AddNvme(disks),
+            "ahci" => builder.AddAhci([new AhciDisk(disks[0]), new AhciCdDrive(disks[0]), .. disks.Skip(1).Select(disk => new AhciDisk(disk))]),
+            _ => builder.AddVirtioBlock(disks[0]),
+        };
     }
 
     private async Task<IBlockBackend> CreateAsync(string kind)

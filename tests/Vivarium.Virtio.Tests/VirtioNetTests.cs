@@ -97,6 +97,31 @@ public sealed class VirtioNetTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_answer_on_the_spot_needs_no_event_queue_and_one_of_another_thread_does(bool fromAnotherThread)
+    {
+        var driver = new NetDriver().Begin();
+        using var memory = driver.Memory;
+        driver.Device.Connect(new Answering(driver, fromAnotherThread));
+        for (var round = 0; round < 3; round++)
+        {
+            Assert.True(driver.TryOffer(2_000));
+            Assert.True(driver.TryOffer(2_000));
+            var frame = Frame(new Random(round), 98);
+            Assert.True(driver.TrySend(s_noHeader, frame));
+            driver.Mmio.Kick(1);
+            Assert.Equal(1, driver.TakeSent());
+            var atOnce = driver.TakeReceived();
+            driver.Mmio.Events.RunAll();
+            var later = driver.TakeReceived();
+            var (expected, other) = fromAnotherThread ? (later, atOnce) : (atOnce, later);
+            Assert.Empty(other);
+            Assert.Equal([frame, frame], expected.Select(received => received.Data));
+        }
+    }
+
+    [Theory]
     [InlineData(1, 0, 0, "checksum")]
     [InlineData(1, 1, 100, "TSO over IPv4")]
     [InlineData(1, 4, 100, "TSO over IPv6")]
@@ -288,5 +313,36 @@ public sealed class VirtioNetTests
         random.NextBytes(frame);
         frame[0] &= 0xFE;
         return frame;
+    }
+
+    /// <summary>A network that sends each frame back twice before it returns.</summary>
+    private sealed class Answering(NetDriver driver, bool fromAnotherThread) : IFrameSink
+    {
+        public FrameCapabilities Capabilities => FrameCapabilities.All;
+
+        public void Send(ReadOnlySpan<EthernetFrame> frames)
+        {
+            foreach (var frame in frames)
+            {
+                var data = frame.Data.ToArray();
+                frame.Release();
+                if (fromAnotherThread)
+                {
+                    var thread = new Thread(() => Answer(data));
+                    thread.Start();
+                    thread.Join();
+                }
+                else
+                {
+                    Answer(data);
+                }
+            }
+        }
+
+        private void Answer(byte[] data)
+        {
+            driver.Arrive(data);
+            driver.Arrive(data);
+        }
     }
 }

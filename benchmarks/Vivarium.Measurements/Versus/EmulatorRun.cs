@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Vivarium.Measurements;
@@ -9,6 +10,7 @@ internal sealed partial class EmulatorRun
     private static readonly TimeSpan s_farewell = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, Cost> _costs = [];
+    private readonly Dictionary<string, double> _figures = [];
     private readonly Queue<string> _lastWords = new();
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private (string Name, double Seconds, double CpuSeconds)? _begun;
@@ -24,6 +26,9 @@ internal sealed partial class EmulatorRun
 
     /// <summary>What each workload took that ended well.</summary>
     public IReadOnlyDictionary<string, Cost> Costs => _costs;
+
+    /// <summary>What the guest measured itself.</summary>
+    public IReadOnlyDictionary<string, double> Figures => _figures;
 
     /// <summary>The workload in which the guest or its emulator stopped; null if all had their turn.</summary>
     public string? DiedIn => _begun?.Name;
@@ -100,6 +105,9 @@ internal sealed partial class EmulatorRun
 
                 _begun = null;
                 break;
+            case "figure" when double.TryParse(mark.Groups["value"].Value, CultureInfo.InvariantCulture, out var value):
+                _figures[mark.Groups["name"].Value] = value;
+                break;
             case "done":
                 IsDone = true;
                 break;
@@ -115,7 +123,7 @@ internal sealed partial class EmulatorRun
         }
     }
 
-    [GeneratedRegex(@"#bench (?<what>boot|begin|end|done)\b ?(?<name>\w*) ?(?<status>\d*)")]
+    [GeneratedRegex(@"#bench (?<what>boot|begin|end|figure|done)\b ?(?<name>[\w-]*) ?(?<value>(?<status>\d*)[\d.]*)")]
     private static partial Regex Mark();
 
     /// <param name="Seconds">By the host's clock.</param>

@@ -15,12 +15,14 @@ public abstract class AhciDrive
 /// <param name="serialNumber">1 to 20 ASCII characters. Default "VIVARIUM0".</param>
 public sealed class AhciDisk(IBlockBackend backend, string serialNumber = "VIVARIUM0") : AhciDrive
 {
-    private readonly IBlockBackend _backend = backend ?? throw new ArgumentNullException(nameof(backend));
     private readonly string _serialNumber = serialNumber is { Length: > 0 and <= 20 } && System.Text.Ascii.IsValid(serialNumber)
         ? serialNumber
         : throw new ArgumentException("A serial number has 1 to 20 ASCII characters.", nameof(serialNumber));
 
-    internal override IAtaDevice CreateDevice(IAtaPort port, IVmEventQueue events) => new AtaDisk(port, _backend, _serialNumber);
+    /// <summary>What stands behind it.</summary>
+    public IBlockBackend Backend { get; } = backend ?? throw new ArgumentNullException(nameof(backend));
+
+    internal override IAtaDevice CreateDevice(IAtaPort port, IVmEventQueue events) => new AtaDisk(port, Backend, _serialNumber);
 }
 
 /// <summary>A CD and DVD drive at an AHCI port. Its members may be called from any thread once the machine is built.</summary>

@@ -154,8 +154,10 @@ internal sealed partial class AhciPort
 
         if ((command.Fis[1] & FisCommandBit) == 0)
         {
+            // One that was accepted before a pause may have been overwritten by the guest; it must not be begun for ever.
             _running &= ~bit;
             _issued &= ~bit;
+            _accepted &= ~bit;
             WriteControl(command.Fis[15]);
             return;
         }

@@ -48,6 +48,10 @@ public sealed partial class UserModeGateway
             forward.UsedNs = nowNs;
             forward.Owner.SendBack(payload, forward.Client);
         }
+        else if (_udpEndpoints.TryGetValue((packet.Destination, port), out var endpoint))
+        {
+            endpoint.Deliver(packet.Source, sourcePort, payload);
+        }
         else if (TargetOf(packet.Destination, port) is { } target)
         {
             SendOut(packet, sourcePort, payload, target, nowNs);
@@ -154,6 +158,12 @@ public sealed partial class UserModeGateway
         _udpFlows.Clear();
         _forwardFlows.Clear();
         _forwardClients.Clear();
+        foreach (var endpoint in _udpEndpoints.Values)
+        {
+            endpoint.Close();
+        }
+
+        _udpEndpoints.Clear();
     }
 
     private void AnswerDhcp(in Packet packet, ReadOnlySpan<byte> message, long nowNs)

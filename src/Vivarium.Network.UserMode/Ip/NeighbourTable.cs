@@ -3,7 +3,8 @@ namespace Vivarium.Network.UserMode;
 /// <summary>Which Ethernet address an IP address has, and frames that wait to know. Bounded. Not thread-safe.</summary>
 internal sealed class NeighbourTable(int mostEntries)
 {
-    private const int MostWaiting = 16;
+    // The pieces of the longest datagram at the usual MTU, and some more.
+    private const int MostWaiting = 64;
     private const int MostQuestions = 3;
     private const long QuestionNs = 1_000_000_000;
 

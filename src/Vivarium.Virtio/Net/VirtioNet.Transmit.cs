@@ -10,6 +10,10 @@ public sealed partial class VirtioNet
 
     private readonly EthernetFrame[] _sent = new EthernetFrame[FramesPerTurn];
 
+    /// <summary>The thread that hands frames to the network now, 0 if none does. Only that thread finds itself here, so no lock is needed.</summary>
+    private int _handingThread;
+    private NetQueue? _answered;
+
     private void Transmit(NetQueue transmit)
     {
         var queue = transmit.Queue;
@@ -44,6 +48,27 @@ public sealed partial class VirtioNet
         while (queue.RequestKick());
         Hand(_sent.AsSpan(0, filled));
         queue.SignalDriver();
+        if (_answered is { } answered)
+        {
+            _answered = null;
+            answered.Turn();
+        }
+    }
+
+    /// <summary>
+    /// Frames came for the guest. What is an answer to what it sends just now, such as the gateway's to a ping, is delivered before it goes on:
+    /// that saves two threads' wake-ups. All else is left to the event queue, as whoever calls may hold another machine's lock.
+    /// </summary>
+    private void OnReadable(NetQueue receive)
+    {
+        if (_answered is null && Volatile.Read(ref _handingThread) == Environment.CurrentManagedThreadId)
+        {
+            _answered = receive;
+        }
+        else
+        {
+            Services.Events.Post(receive.Turn);
+        }
     }
 
     /// <summary>Copies a frame out of guest memory; null if it cannot be sent.</summary>
@@ -82,7 +107,9 @@ public sealed partial class VirtioNet
 
         if (_output is { } output && _isLinkUp)
         {
+            Volatile.Write(ref _handingThread, Environment.CurrentManagedThreadId);
             output.Send(frames);
+            Volatile.Write(ref _handingThread, 0);
         }
         else
         {

@@ -46,7 +46,7 @@ public sealed partial class VirtioNet : VirtioDevice
         _transmitQueues = [.. Enumerable.Range(0, options.QueuePairs).Select(pair => new NetQueue(this, Queues[(2 * pair) + 1], pair))];
         foreach (var queue in _receiveQueues)
         {
-            queue.Waiting = new FrameQueue(() => Services.Events.Post(queue.Turn), options.WaitingFrames, options.WaitingBytes);
+            queue.Waiting = new FrameQueue(() => OnReadable(queue), options.WaitingFrames, options.WaitingBytes);
         }
 
         _receiver = new NetReceiver([.. _receiveQueues.Select(queue => queue.Waiting!)], new ReceiveFilter { Own = _address });

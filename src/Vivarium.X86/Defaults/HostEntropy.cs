@@ -3,12 +3,13 @@ using System.Security.Cryptography;
 
 namespace Vivarium.X86;
 
-/// <summary>Randomness from the host's cryptographic generator.</summary>
-internal sealed partial class HostEntropy : IEntropySource
+/// <summary>Randomness from the host's cryptographic generator: the source of a processor or machine that is given no other. Any thread.</summary>
+public sealed partial class HostEntropy : IEntropySource
 {
     /// <summary>What Linux gives in one call, whatever signals come.</summary>
     private const int MaxBytes = 256;
 
+    /// <inheritdoc/>
     public void Fill(Span<byte> destination)
     {
         if (!OperatingSystem.IsLinux())

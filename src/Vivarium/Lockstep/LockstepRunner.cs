@@ -37,11 +37,11 @@ public sealed class LockstepRunner
     /// <exception cref="VirtualMachineException">A defect ended one of the machines.</exception>
     public async Task<LockstepReport> RunAsync(IProgress<long>? progress = null, CancellationToken cancellationToken = default)
     {
-        var report = await PassAsync(0, _options.IntervalNs, _options.Console, progress, cancellationToken).ConfigureAwait(false);
+        var report = await PassAsync(0, _options.EndNs ?? long.MaxValue, _options.IntervalNs, _options.Console, progress, cancellationToken).ConfigureAwait(false);
         for (var interval = _options.IntervalNs; interval > 1 && report.Difference is { } difference;)
         {
             interval = Math.Max(1, interval / Refinement);
-            var finer = await PassAsync(difference.AfterNs, interval, null, progress, cancellationToken).ConfigureAwait(false);
+            var finer = await PassAsync(difference.AfterNs, difference.AtNs, interval, null, progress, cancellationToken).ConfigureAwait(false);
             if (finer.Difference is null)
             {
                 // The comparisons themselves make a difference, by taking write pointers back: what was found first stands.
@@ -54,7 +54,7 @@ public sealed class LockstepRunner
         return report;
     }
 
-    private async Task<LockstepReport> PassAsync(long firstNs, long intervalNs, ICharacterSink? console, IProgress<long>? progress, CancellationToken cancellationToken)
+    private async Task<LockstepReport> PassAsync(long firstNs, long lastNs, long intervalNs, ICharacterSink? console, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var reference = new LockstepSide(_configure(), ExecutionEngine.Interpreter, _options, console ?? new NullCharacterSink());
         await using var referenceScope = reference.ConfigureAwait(false);
@@ -72,7 +72,7 @@ public sealed class LockstepRunner
             comparisons++;
             var lines = runs[0] && runs[1] ? comparer.Compare() : await CompareEndsAsync(reference, subject).ConfigureAwait(false);
             var difference = lines.Count == 0 ? null : new LockstepDifference(afterNs, ns, next, lines);
-            if (difference is not null || !runs[0] || ns >= _options.EndNs)
+            if (difference is not null || !runs[0] || ns >= lastNs)
             {
                 var end = runs[0] ? null : await reference.Machine.WaitForShutdownAsync(CancellationToken.None).ConfigureAwait(false);
                 return new LockstepReport(subject.Instructions, reference.Machine.Clock.NowNs, comparisons, comparer.AdoptedFlagImages, end, difference);

@@ -5,7 +5,10 @@ namespace Vivarium;
 /// <summary>Adds disk controllers to a machine with a PCI bus.</summary>
 public static class DiskControllerBuilderExtensions
 {
-    /// <summary>Adds an AHCI controller with up to six drives.</summary>
+    /// <summary>
+    /// Adds an AHCI controller with up to six drives. Its disks are part of snapshots (<see cref="ISnapshotBackend"/>); the medium of a CD drive is not,
+    /// as it can be changed at any time.
+    /// </summary>
     /// <param name="builder">The machine's builder.</param>
     /// <param name="drives">What is at its ports, the first at port 0.</param>
     /// <exception cref="ArgumentException">On <see cref="VirtualMachineBuilder.Build"/>: there are too many drives, or none.</exception>
@@ -16,11 +19,19 @@ public static class DiskControllerBuilderExtensions
         return builder.WithDevice(context =>
         {
             var name = FreeName(context, "ahci");
+            for (var port = 0; port < drives.Count; port++)
+            {
+                if (drives[port] is AhciDisk disk)
+                {
+                    context.AddDisk($"{name}-{port}", disk.Backend);
+                }
+            }
+
             context.AddPciFunction(host => new AhciController(host, name, context.Memory, context.Events, drives));
         });
     }
 
-    /// <summary>Adds an NVMe controller with a namespace for each back end.</summary>
+    /// <summary>Adds an NVMe controller with a namespace for each back end; they are part of snapshots (<see cref="ISnapshotBackend"/>).</summary>
     /// <param name="builder">The machine's builder.</param>
     /// <param name="namespaces">What stands behind them. Stay the caller's: dispose them after the machine.</param>
     /// <param name="options">How the controller shows itself.</param>
@@ -32,6 +43,11 @@ public static class DiskControllerBuilderExtensions
         return builder.WithDevice(context =>
         {
             var name = FreeName(context, "nvme");
+            for (var i = 0; i < namespaces.Count; i++)
+            {
+                context.AddDisk($"{name}-{i + 1}", namespaces[i]);
+            }
+
             context.AddPciFunction(host => new NvmeController(host, name, context.Memory, context.Events, namespaces, options));
         });
     }

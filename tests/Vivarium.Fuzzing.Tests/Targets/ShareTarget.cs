@@ -72,7 +72,7 @@ internal sealed class ShareTarget : FuzzTarget
         Assert.Equal(2, Directory.GetFileSystemEntries(_outside).Length);
     }
 
-    public override void Dispose() => Directory.Delete(_outside, recursive: true);
+    public override void Dispose() => Delete(_outside);
 
     private static bool Answered(ShareClient client, byte[] message, Features reached)
     {
@@ -86,11 +86,28 @@ internal sealed class ShareTarget : FuzzTarget
         return false;
     }
 
+    /// <summary>A worker of the last share may be about to make a file yet.</summary>
+    private static void Delete(string folder)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+                return;
+            }
+            catch (IOException) when (attempt < 20)
+            {
+                Thread.Sleep(50);
+            }
+        }
+    }
+
     private void Renew()
     {
         if (Directory.Exists(_folder))
         {
-            Directory.Delete(_folder, recursive: true);
+            Delete(_folder);
         }
 
         Directory.CreateDirectory(Path.Combine(_folder, "a", "b"));

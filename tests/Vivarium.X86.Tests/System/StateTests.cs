@@ -13,6 +13,14 @@ public sealed class StateTests
         Assert.Equal(0, sizeof(CpuState) % 64);
     }
 
+    /// <summary>What is between fields is not cleared by an assignment: the bytes of a saved state would hold what lay on the host's stack.</summary>
+    [Fact]
+    public unsafe void ASegmentRegisterHasNoGaps()
+    {
+        var fields = typeof(SegmentRegister).GetFields(System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic);
+        Assert.Equal(sizeof(SegmentRegister), fields.Sum(field => Marshal.SizeOf(field.FieldType)));
+    }
+
     /// <summary>Runs a random program in slices; at one of them the state moves to a second processor over a copy of the memory.</summary>
     [Property(MaxTest = 60)]
     public void ARestoredProcessorGoesOnExactlyAsTheSavedOne(int seed)

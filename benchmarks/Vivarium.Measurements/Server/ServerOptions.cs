@@ -1,0 +1,16 @@
+namespace Vivarium.Measurements;
+
+/// <summary>What the measurement of a server's work may be asked for.</summary>
+/// <param name="Workloads">Names of eng/guest-server-init.sh, separated by commas.</param>
+/// <param name="Rounds">How often each emulator gets its turn.</param>
+/// <param name="ScalePercent">How much stress-ng and hackbench do.</param>
+/// <param name="Interface">What the disk hangs on.</param>
+/// <param name="Qemu">The program qemu-system-x86_64.</param>
+/// <param name="Vivarium">The tool's program.</param>
+internal sealed record ServerOptions(string Workloads, int Rounds, int ScalePercent, string Interface, string Qemu, string Vivarium)
+{
+    public const string AllWorkloads = "stress,hackbench,random,random1,sequential,write";
+
+    /// <summary>Those whose time counts; the others are disk jobs, which measure themselves.</summary>
+    public static readonly string[] TimedWorkloads = ["stress", "hackbench"];
+}
