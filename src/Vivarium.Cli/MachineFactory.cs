@@ -20,6 +20,7 @@ internal static class MachineFactory
         HostEnds ends,
         Networks networks,
         ICharacterSink? debugConsole,
+        PostPort? postPort,
         ILoggerFactory loggers,
         CancellationToken cancellationToken)
     {
@@ -28,6 +29,11 @@ internal static class MachineFactory
         if (debugConsole is not null)
         {
             builder.WithDebugConsole(debugConsole);
+        }
+
+        if (postPort is not null)
+        {
+            builder.WithDevice(context => context.MapPorts(options.PostPort!.Value, 1, postPort, "post port"));
         }
 
         if (options.Boot is { } boot)

@@ -8,6 +8,7 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         using var debugConsole = options.DebugConsole is { } debugFile ? FileCharacterSink.Create("--debugcon", debugFile) : null;
+        using var postPort = options.PostPort is { } port ? new PostPort(port, errors) : null;
         using var serialFile = options.SerialFile is { } file ? FileCharacterSink.Create("--serial", file) : null;
         using var loggers = new WarningLog(errors);
         var drives = await Drives.OpenAsync(options.Drives).ConfigureAwait(false);
@@ -15,7 +16,7 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         using var ends = new HostEnds();
         var networks = await Networks.OpenAsync(options.Networking, errors, cancellationToken).ConfigureAwait(false);
         await using var networksScope = networks.ConfigureAwait(false);
-        var vm = await MachineFactory.CreateAsync(options, drives.Disks, ends, networks, debugConsole, loggers, cancellationToken).ConfigureAwait(false);
+        var vm = await MachineFactory.CreateAsync(options, drives.Disks, ends, networks, debugConsole, postPort, loggers, cancellationToken).ConfigureAwait(false);
         await using (vm.ConfigureAwait(false))
         {
             using var terminal = options.IsSerialStdio ? RawTerminal.Enter() : null;
@@ -45,6 +46,7 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
             await vm.StopAsync(CancellationToken.None).ConfigureAwait(false);
             await output.ConfigureAwait(false);
             terminal?.Dispose();
+            postPort?.Dispose();
             await errors.WriteLineAsync(summary.Describe(end)).ConfigureAwait(false);
             if (options.EngineReport && vm.GetRecompilerReport() is { } report)
             {

@@ -10,6 +10,7 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium run --rom bios.bin --cpus 1 --debugcon bios.log --serial none
           vivarium run --multiboot kernel.elf --timeout 10 --engine interpreter
+          vivarium run --rom test386.bin --post-port 0x190 --serial none --timeout 60
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --engine lockstep
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60
           vivarium run --snapshot-load vm.snap
@@ -59,6 +60,7 @@ internal static class RunCommand
         var multiboot = new Option<string?>("--multiboot") { HelpName = "F", Description = "Multiboot 1 image." };
         var serial = new Option<string>("--serial") { HelpName = "WHERE", Description = "stdio, file:F or none.", DefaultValueFactory = _ => "stdio" };
         var debugConsole = new Option<string?>("--debugcon") { HelpName = "F", Description = "File for what the guest writes to port 0xE9." };
+        var postPort = new Option<string?>("--post-port") { HelpName = "PORT", Description = "Prints the bytes that the guest writes to this port, as 0x80 or 0x190: progress codes of firmware and test images." };
         var save = new Option<string?>("--snapshot-save") { HelpName = "F", Description = "Writes a snapshot here at the timeout, at Ctrl-A X and at Ctrl-A S." };
         var load = new Option<string?>("--snapshot-load") { HelpName = "F", Description = "Goes on from this snapshot; memory, CPUs and model come from it." };
         var timeout = new Option<string?>("--timeout") { HelpName = "SECONDS", Description = "Ends the machine after so long." };
@@ -71,7 +73,7 @@ internal static class RunCommand
         var share = new Option<string[]>("--share") { HelpName = "HOST:TAG", Description = $"A folder of the host for the guest to mount (9p, virtio): {ShareOption.Form}. May be given several times." };
         var command = new NotedCommand("run", "Boots a guest and connects its serial port.", Notes)
         {
-            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, cdrom, share, device, debugConsole, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
+            kernel, initrd, append, memory, cpus, engine, interval, report, perfMap, cpu, rom, boot, bios, multiboot, serial, drive, cdrom, share, device, debugConsole, postPort, save, load, timeout, gdb, gdbNoWait, gdbRegisters,
         };
         var net = new NetArguments();
         net.AddTo(command);
@@ -99,6 +101,7 @@ internal static class RunCommand
                 Devices = result.GetValue(device) ?? [],
                 Networking = net.Parse(result),
                 DebugConsole = result.GetValue(debugConsole),
+                PostPort = RunOptions.ParsePort(result.GetValue(postPort)),
                 SnapshotSave = result.GetValue(save),
                 SnapshotLoad = result.GetValue(load),
                 TimeoutSeconds = RunOptions.ParseSeconds(result.GetValue(timeout)),

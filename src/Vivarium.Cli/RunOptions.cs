@@ -46,6 +46,9 @@ internal sealed record RunOptions
 
     public string? DebugConsole { get; init; }
 
+    /// <summary>The port whose bytes are printed as progress codes; null if none is.</summary>
+    public ushort? PostPort { get; init; }
+
     public string? SnapshotSave { get; init; }
 
     public string? SnapshotLoad { get; init; }
@@ -102,9 +105,9 @@ internal sealed record RunOptions
         }
 
         if (IsLockstep && (Drives.Count > 0 || Devices.Count > 0 || Shares.Count > 0 || Networking.Nets.Count > 0 || Boot is not null || Gdb is not null
-            || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null))
+            || SnapshotSave is not null || SnapshotLoad is not null || DebugConsole is not null || PostPort is not null))
         {
-            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --device, --share, --net, --boot, --gdb, --debugcon and snapshots.");
+            throw new UsageException("With --engine lockstep there are two machines: it goes without --drive, --device, --share, --net, --boot, --gdb, --debugcon, --post-port and snapshots.");
         }
 
         if (SnapshotSave is { } snapshot && (Directory.Exists(snapshot) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(snapshot)))))
@@ -146,6 +149,20 @@ internal sealed record RunOptions
         int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count)
             ? count
             : throw new UsageException($"--cpus takes a number, 1 to 255, not '{text}'.");
+
+    /// <exception cref="UsageException">It is no port.</exception>
+    public static ushort? ParsePort(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        var isHex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        return ushort.TryParse(text.AsSpan(isHex ? 2 : 0), isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            ? port
+            : throw new UsageException($"--post-port takes a port, 0 to 0xffff, not '{text}'.");
+    }
 
     /// <exception cref="UsageException">It is no time span that a machine may have.</exception>
     public static double? ParseSeconds(string? text)

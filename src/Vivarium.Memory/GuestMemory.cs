@@ -93,6 +93,17 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
         return address;
     }
 
+    /// <summary>
+    /// As <see cref="GetWritePage"/>, but without any effect: null if the page is not one that is dirty, our own and without code, so that writing
+    /// to it would change more than its bytes. For checks.
+    /// </summary>
+    internal byte* PeekWritePage(ulong gpa)
+    {
+        const byte wanted = PageState.Dirty | PageState.Writable;
+        var region = FindRegion(gpa);
+        return region is { IsRom: false } && (Volatile.Read(ref region.Top.States[region.PageOf(gpa)]) & (wanted | PageState.Code)) == wanted ? GetReadPage(gpa) : null;
+    }
+
     /// <summary>Unmaps everything: all addresses read as absent afterwards. No vCPU may run any more.</summary>
     public void Dispose()
     {

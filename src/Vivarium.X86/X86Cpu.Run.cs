@@ -40,6 +40,7 @@ public sealed unsafe partial class X86Cpu
         var left = instructionBudget;
         var before = _state->InstructionCount;
         var reason = RunUntilExit(ref left);
+        _core.CheckTlb();
         _revocation.Leave();
         return new VcpuExit(reason, (long)(_state->InstructionCount - before));
     }

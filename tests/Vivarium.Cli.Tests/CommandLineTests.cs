@@ -28,6 +28,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run --rom a --cpu x")]
     [InlineData("run --rom a --memory 1M --memory 2M")]
     [InlineData("run --rom a --debugcon /nowhere/file")]
+    [InlineData("run --rom a --post-port x")]
+    [InlineData("run --rom a --post-port 0x10000")]
+    [InlineData("run --rom a --post-port -1")]
     [InlineData("run --rom a --snapshot-save /nowhere/file")]
     [InlineData("run --rom /")]
     [InlineData("run --rom a --frobnicate")]
@@ -131,6 +134,19 @@ public sealed class CommandLineTests : IDisposable
         Assert.StartsWith("vivarium: debug exit 41 after ", errors, StringComparison.Ordinal);
         Assert.Contains(engine != "auto" ? engine : X86.Recompiler.IsSupported ? "recompiler" : "interpreter", Assert.Single(errors.TrimEnd().Split('\n')), StringComparison.Ordinal);
         Assert.Equal("!", await File.ReadAllTextAsync(serial));
+    }
+
+    [Fact]
+    public async Task Progress_codes_are_printed_in_order()
+    {
+        // mov dx,190h; mov al,5Ah; out dx,al; inc ax; out dx,al; mov al,20; out 0F4h,al; hlt
+        var rom = new byte[4096];
+        byte[] code = [0xBA, 0x90, 0x01, 0xB0, 0x5A, 0xEE, 0x40, 0xEE, 0xB0, 0x14, 0xE6, 0xF4, 0xF4];
+        code.CopyTo(rom, rom.Length - 16);
+        var (exit, errors) = await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--timeout", "60", "--post-port", "0x190");
+        Assert.Equal(41, exit);
+        Assert.Equal(["post 0x190: 5A", "post 0x190: 5B"], errors.Split('\n').Where(line => line.StartsWith("post", StringComparison.Ordinal)).Select(line => line.TrimEnd()));
+        Assert.Contains("overlaps that of", (await RunAsync("run", "--rom", WriteFile("rom", rom), "--serial", "none", "--post-port", "0xF4")).Errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -112,6 +112,7 @@ internal sealed unsafe partial class CpuCore
         if (page != null && mode != MmuMode.UserAligned && !IsWatchedPage(linear))
         {
             Fill(linear, mode, page, result, cacheWrite);
+            NoteFill(mode, linear & ~0xFFFUL, gpa);
         }
 
         return true;

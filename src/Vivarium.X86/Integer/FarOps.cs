@@ -36,9 +36,20 @@ internal static unsafe class FarOps
     public static bool Into(CpuCore c, DecodedOp* op) =>
         !LazyFlags.Overflow(c.State) || TryDeliver(c, (byte)ExceptionVector.Overflow, EventKind.SoftwareException);
 
-    /// <summary>INT1 (ICEBP): #DB without privilege checks and without DR6 bits.</summary>
-    public static bool Int1(CpuCore c, DecodedOp* op) =>
-        TryDeliver(c, (byte)ExceptionVector.Debug, EventKind.Exception);
+    /// <summary>
+    /// INT1 (ICEBP): #DB without privilege checks and without DR6 bits. Traps that MOV SS held off end with it: delivered in the handler, they would
+    /// take their own stack frame from it, as both are on the same stack.
+    /// </summary>
+    public static bool Int1(CpuCore c, DecodedOp* op)
+    {
+        if (!TryDeliver(c, (byte)ExceptionVector.Debug, EventKind.Exception))
+        {
+            return false;
+        }
+
+        c.State->PendingDebug = 0;
+        return true;
+    }
 
     /// <summary>BOUND: the lower bound, then the upper, both signed.</summary>
     public static bool Bound(CpuCore c, DecodedOp* op)

@@ -84,6 +84,25 @@ public sealed class DebugTests
         Assert.Equal(GuestProgram.CodeBase + 1, interrupts.Run().Rip);
     }
 
+    /// <summary>As the kernel's selftest mov_ss_trap has it: the handler would otherwise be interrupted on its own stack, for ever.</summary>
+    [Fact]
+    public void ATrapThatMovSsHeldOffEndsWithInt1()
+    {
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(rax, GuestProgram.Data);
+            code.mov(dr0, rax);
+            code.mov(eax, 0x0007_0002);
+            code.mov(dr7, rax);
+            code.jmp(GuestProgram.CodeBase + 0x100);
+        });
+        program.Load(code => { code.mov(ss, __word_ptr[GuestProgram.Data]); code.int1(); code.nop(); code.hlt(); }, GuestProgram.CodeBase + 0x100, GuestProgram.CodeBase + 0x100);
+        program.Memory.Write(GuestProgram.Data, GuestProgram.DataSegment);
+        var outcome = program.Run();
+        outcome.AssertFault(1);
+        Assert.Equal(GuestProgram.CodeBase + 0x108, outcome.Rip);
+    }
+
     [Fact]
     public void AHaltIsTrappedToo()
     {
