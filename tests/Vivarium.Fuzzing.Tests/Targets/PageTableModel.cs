@@ -68,7 +68,9 @@ internal sealed unsafe class PageTableModel(GuestMemory memory, CpuState* state)
 
         var outcome = new AccessOutcome
         {
-            Succeeds = true, Gpa = first.Gpa, SecondGpa = split ? second.Gpa : first.Gpa + (4096 - (first.Gpa & 0xFFF)),
+            Succeeds = true,
+            Gpa = first.Gpa,
+            SecondGpa = split ? second.Gpa : first.Gpa + (4096 - (first.Gpa & 0xFFF)),
             IsRam = IsRam(first.Gpa) && (!split || IsRam(second.Gpa)),
         };
         return outcome with { Value = ReadValue(linear, outcome) };
