@@ -15,6 +15,7 @@ internal sealed class SharedSwitch : IDisposable
     private readonly string _path;
     private readonly CancellationTokenSource _stop = new();
     private SocketHub? _hub;
+    private FileStream? _guard;
     private SocketPort? _port;
 
     private SharedSwitch(VirtualSwitch network, string path, SwitchPortOptions options)
@@ -52,7 +53,10 @@ internal sealed class SharedSwitch : IDisposable
     {
         _stop.Cancel();
         _port?.Dispose();
+
+        // The guard goes last: whoever takes it makes a socket of the same name, which the hub would remove.
         _hub?.Dispose();
+        _guard?.Dispose();
     }
 
     /// <summary>Connects, or serves if nobody does. A socket that nobody serves any more is removed by whoever holds the lock beside it.</summary>
@@ -102,7 +106,7 @@ internal sealed class SharedSwitch : IDisposable
             throw;
         }
 
-        _stop.Token.Register(guard.Dispose);
+        _guard = guard;
         return true;
     }
 
