@@ -93,7 +93,7 @@ public sealed unsafe partial class X86Cpu : IExactVcpu, IVcpuSignals, IStateUnit
     internal CpuCore Core => _core;
 
     /// <summary>Width of the code segment's instructions: 16, 32 or 64.</summary>
-    internal int CodeBits => _core.IsLongMode && (_state->Cs.Attributes & (1u << 13)) != 0 ? 64 : (_state->Cs.Attributes & (1u << 14)) != 0 ? 32 : 16;
+    internal int CodeBits => _core.IsLongMode && (_state->Cs.Attributes & SegmentRegister.Long) != 0 ? 64 : (_state->Cs.Attributes & SegmentRegister.Default32) != 0 ? 32 : 16;
 
     /// <summary>Current privilege level, 0 to 3.</summary>
     public int Cpl => (int)_state->Cpl;

@@ -45,8 +45,6 @@ public sealed class VirtualMachineBuilder
     internal Func<CpuPlan, IMachineCpu> CpuFactory { get; set; } = plan => new X86MachineCpu(plan);
 
     /// <summary>How the recompiler is made; tests put a host that refuses.</summary>
-    internal RecompilerOptions RecompilerOptions => _recompilerOptions;
-
     internal Func<RecompilerOptions, ExecutionEngineProvider> RecompilerFactory { get; set; } = options => new Recompiler(options);
 
     /// <summary>Names the machine, for logs and schedulers. Default "vm".</summary>
@@ -328,7 +326,7 @@ public sealed class VirtualMachineBuilder
         board.FinishPci(context);
 
         owned.AddRange(context.Owned);
-        var engine = EngineChoice.Create(_engine, () => RecompilerFactory(_recompilerOptions), logger, _name);
+        var engine = EngineChoice.Create(_engine, () => RecompilerFactory(EffectiveRecompilerOptions), logger, _name);
         if (engine is not null)
         {
             owned.Add(engine);
@@ -381,6 +379,10 @@ public sealed class VirtualMachineBuilder
         MemoryLayout.AddRam(memory, _memoryBytes);
         return null;
     }
+
+    /// <summary>Two runs under a deterministic scheduler are one, on whatever host.</summary>
+    private RecompilerOptions EffectiveRecompilerOptions =>
+        _scheduler is DeterministicScheduler ? _recompilerOptions with { InterpretsApproximations = true } : _recompilerOptions;
 
     private static void Kick(List<IMachineCpu> cpus, uint apicId)
     {

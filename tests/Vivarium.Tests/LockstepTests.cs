@@ -50,6 +50,28 @@ public sealed class LockstepTests
         Assert.Equal((10_000L, 10, null, null), (report.GuestNs, report.Comparisons, report.End, report.Difference));
     }
 
+    /// <summary>The host's processor and the interpreter differ in the last bits of RCP and RSQRT; under a deterministic scheduler the interpreter decides.</summary>
+    [Fact]
+    public async Task Approximations_are_the_interpreters()
+    {
+        Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
+        var report = await new LockstepRunner(Approximating, new LockstepOptions { IntervalNs = 7 }).RunAsync();
+        Assert.Null(report.Difference);
+        Assert.True(report.Instructions > 6000, $"{report.Instructions} instructions");
+    }
+
+    private static VirtualMachineBuilder Approximating()
+    {
+        // mov eax, cr4; or eax, 200h; mov cr4, eax; mov ecx, 1000; again: movd xmm0, ecx; cvtdq2ps xmm0, xmm0; rcpps xmm1, xmm0; rsqrtps xmm2, xmm0; dec ecx; jnz again
+        byte[] code =
+        [
+            0x0F, 0x20, 0xE0, 0x0D, 0x00, 0x02, 0x00, 0x00, 0x0F, 0x22, 0xE0, 0xB9, 0xE8, 0x03, 0x00, 0x00,
+            0x66, 0x0F, 0x6E, 0xC1, 0x0F, 0x5B, 0xC0, 0x0F, 0x53, 0xC8, 0x0F, 0x52, 0xD0, 0x49, 0x75, 0xF0,
+            0xB0, 0x14, 0xE6, 0xF4, 0xF4,
+        ];
+        return new VirtualMachineBuilder().WithMemory(4 << 20).WithBootLoader(new FlatBinaryLoader(code, Image, FlatStartMode.Protected32));
+    }
+
     private static VirtualMachineBuilder Builder(bool isOdd)
     {
         // xor eax, eax; mov ecx, 1000000; again: cmp ecx, 999000; jne skip; in al, 90h; skip: add ebx, eax; dec ecx; jnz again; mov al, 20; out 0F4h, al; hlt

@@ -9,8 +9,7 @@ namespace Vivarium;
 /// </summary>
 /// <remarks>
 /// Each machine has devices of its own, so what the builder is given must be for one machine: a disk that both would write needs an overlay for
-/// each. Input from outside would have to reach both at the same instruction, so there is none. x87 transcendentals, RCP and RSQRT are the
-/// interpreter's on both (<see cref="RecompilerOptions.InterpretsApproximations"/>).
+/// each. Input from outside would have to reach both at the same instruction, so there is none.
 /// </remarks>
 public sealed class LockstepRunner
 {
@@ -58,9 +57,7 @@ public sealed class LockstepRunner
     {
         var reference = new LockstepSide(_configure(), ExecutionEngine.Interpreter, _options, console ?? new NullCharacterSink());
         await using var referenceScope = reference.ConfigureAwait(false);
-        var builder = _configure();
-        builder.WithRecompiler(builder.RecompilerOptions with { InterpretsApproximations = true });
-        var subject = new LockstepSide(builder, ExecutionEngine.Recompiler, _options, new NullCharacterSink());
+        var subject = new LockstepSide(_configure(), ExecutionEngine.Recompiler, _options, new NullCharacterSink());
         await using var subjectScope = subject.ConfigureAwait(false);
         var comparer = new LockstepComparer(reference.Machine, subject.Machine);
         var afterNs = 0L;
