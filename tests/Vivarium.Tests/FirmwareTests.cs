@@ -11,10 +11,13 @@ public sealed class FirmwareTests
     private const string RescueCd = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso";
     private const ulong Shadow = 0xF0000;
 
-    /// <summary>Prints a text on COM1, waits for a key there, and ends the machine with code 11.</summary>
+    /// <summary>
+    /// Prints a text on COM1, waits for a key there, and ends the machine with code 11. Interrupts are off: SeaBIOS looks for keys on its console at each
+    /// tick of the clock, and would take this one.
+    /// </summary>
     private static readonly byte[] s_bootSector =
     [
-        0xBE, 0x24, 0x7C, 0xFC, // mov si, text; cld
+        0xFA, 0xBE, 0x24, 0x7C, 0xFC, // cli; mov si, text; cld
         0xBA, 0xF8, 0x03, // mov dx, 0x3F8
         0xAC, 0x08, 0xC0, 0x74, 0x03, // next: lodsb; or al, al; jz wait
         0xEE, 0xEB, 0xF8, // out dx, al; jmp next
@@ -22,7 +25,7 @@ public sealed class FirmwareTests
         0xA8, 0x01, 0x74, 0xFB, // test al, 1; jz poll
         0xB0, 0x05, 0xBA, 0xF4, 0x00, 0xEE, // mov al, 5; mov dx, 0xF4; out dx, al
         0xF4, 0xEB, 0xFD, // hlt
-        0, 0, 0, 0,
+        0, 0, 0,
         .. "from the disk\0"u8,
     ];
 
