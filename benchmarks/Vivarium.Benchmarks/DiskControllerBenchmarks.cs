@@ -1,15 +1,12 @@
 using BenchmarkDotNet.Attributes;
 using Vivarium.Devices;
-using Vivarium.Memory;
-using Vivarium.Scheduling;
-using Vivarium.Storage;
 
 namespace Vivarium.Benchmarks;
 
 /// <summary>
 /// One read of 4 KiB through a disk controller, from the driver's doorbell to its interrupt, as <see cref="VirtioBenchmarks"/> has it for virtio.
 /// </summary>
-public class DiskControllerBenchmarks
+public class DiskControllerBenchmarks : DiskBenchmark
 {
     private const ulong ListGpa = 0x1000;
     private const ulong FisGpa = 0x2000;
@@ -20,39 +17,18 @@ public class DiskControllerBenchmarks
     private const ulong CompletionGpa = 0x8000;
     private const ulong DataGpa = 0x10000;
     private const int Entries = 64;
-    private const long DiskBytes = 64 << 20;
     private const int AhciPort = 0x100;
 
-    private readonly GuestMemory _memory = new();
-    private readonly Lock _deviceLock = new();
     private readonly SignalledHost _host = new();
-    private VmTimerService? _timers;
-    private VmEventQueue? _events;
-    private IBlockBackend? _backend;
     private IPciFunction? _function;
-    private string _folder = "";
     private uint _next;
-
-    [Params("ram", "file")]
-    public string Disk { get; set; } = "ram";
-
-    private async Task SetupAsync()
-    {
-        _folder = Directory.CreateTempSubdirectory("vivarium-bench").FullName;
-        _memory.AddRam(0, 1 << 20);
-        _backend = Disk == "ram" ? new RamDisk(DiskBytes) : await RawDisk.CreateAsync(Path.Combine(_folder, "disk"), DiskBytes).ConfigureAwait(false);
-        await _backend.WriteAsync(0, [new byte[1 << 20]]).ConfigureAwait(false);
-        _timers = new VmTimerService();
-        _events = new VmEventQueue(_timers, _deviceLock, _ => { });
-        _events.Start();
-    }
 
     [GlobalSetup(Target = nameof(Nvme))]
     public async Task SetupNvmeAsync()
     {
-        await SetupAsync().ConfigureAwait(false);
+        await PrepareAsync().ConfigureAwait(false);
         _host.UsesMessages = true;
-        _function = new NvmeController(_host, "nvme0", _memory, _events!, [_backend!]);
+        _function = new NvmeController(_host, "nvme0", Memory, Events, [Backend]);
         Begin(0);
         Write(0x24, ((Entries - 1) << 16) | (Entries - 1));
         Write(0x28, (uint)AdminGpa);
@@ -65,18 +41,18 @@ public class DiskControllerBenchmarks
         for (var i = 0; i < Entries; i++)
         {
             var gpa = SubmissionGpa + ((ulong)i * 64);
-            _memory.Write(gpa, 0x0000_0002u);
-            _memory.Write(gpa + 4, 1u);
-            _memory.Write(gpa + 24, DataGpa);
-            _memory.Write(gpa + 48, 7u);
+            Memory.Write(gpa, 0x0000_0002u);
+            Memory.Write(gpa + 4, 1u);
+            Memory.Write(gpa + 24, DataGpa);
+            Memory.Write(gpa + 48, 7u);
         }
     }
 
     [GlobalSetup(Target = nameof(Ahci))]
     public async Task SetupAhciAsync()
     {
-        await SetupAsync().ConfigureAwait(false);
-        _function = new AhciController(_host, "ahci0", _memory, _events!, [new AhciDisk(_backend!)]);
+        await PrepareAsync().ConfigureAwait(false);
+        _function = new AhciController(_host, "ahci0", Memory, Events, [new AhciDisk(Backend)]);
         Begin(5);
         Write(0x04, 0x8000_0002);
         Write(AhciPort, (uint)ListGpa);
@@ -85,25 +61,15 @@ public class DiskControllerBenchmarks
         Write(AhciPort + 0x18, (1 << 4) | 1);
         AcknowledgeAhci();
         Write(AhciPort + 0x14, 0xFFFF_FFFF);
-        _memory.Write(ListGpa, 5u | (1 << 16));
-        _memory.Write(ListGpa + 8, TableGpa);
+        Memory.Write(ListGpa, 5u | (1 << 16));
+        Memory.Write(ListGpa + 8, TableGpa);
 
         // READ DMA EXT of eight sectors from the first.
-        _memory.Write(TableGpa, 0x0025_8027u);
-        _memory.Write(TableGpa + 4, 0x4000_0000u);
-        _memory.Write(TableGpa + 12, 8u);
-        _memory.Write(TableGpa + 0x80, DataGpa);
-        _memory.Write(TableGpa + 0x8C, 4095u);
-    }
-
-    [GlobalCleanup]
-    public async Task CleanupAsync()
-    {
-        _events!.Dispose();
-        _timers!.Dispose();
-        await _backend!.DisposeAsync().ConfigureAwait(false);
-        _memory.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        Memory.Write(TableGpa, 0x0025_8027u);
+        Memory.Write(TableGpa + 4, 0x4000_0000u);
+        Memory.Write(TableGpa + 12, 8u);
+        Memory.Write(TableGpa + 0x80, DataGpa);
+        Memory.Write(TableGpa + 0x8C, 4095u);
     }
 
     [Benchmark(Description = "NVMe: read 4 KiB, doorbell to interrupt")]
@@ -111,7 +77,7 @@ public class DiskControllerBenchmarks
     {
         _next = (_next + 1) % Entries;
         Write(0x1008, _next);
-        _host.Wait();
+        _host.Raised.Wait();
         Write(0x100C, _next);
     }
 
@@ -119,14 +85,14 @@ public class DiskControllerBenchmarks
     public void Ahci()
     {
         Write(AhciPort + 0x38, 1);
-        _host.Wait();
+        _host.Raised.Wait();
         AcknowledgeAhci();
     }
 
     private void Begin(int bar)
     {
         _host.Bar = bar;
-        lock (_deviceLock)
+        lock (DeviceLock)
         {
             _function!.Reset();
             _function.Start();
@@ -136,13 +102,13 @@ public class DiskControllerBenchmarks
     private void SubmitAdmin(uint index, uint opcode, ulong gpa, uint how)
     {
         var command = AdminGpa + (index * 64);
-        _memory.Write(command, opcode);
-        _memory.Write(command + 24, gpa);
-        _memory.Write(command + 40, ((uint)(Entries - 1) << 16) | 1);
-        _memory.Write(command + 44, how);
+        Memory.Write(command, opcode);
+        Memory.Write(command + 24, gpa);
+        Memory.Write(command + 40, ((uint)(Entries - 1) << 16) | 1);
+        Memory.Write(command + 44, how);
         Write(0x1000, index + 1);
-        _host.Wait();
-        if (_memory.Read<ushort>(AdminCompletionGpa + (index * 16) + 14) >> 1 != 0)
+        _host.Raised.Wait();
+        if (Memory.Read<ushort>(AdminCompletionGpa + (index * 16) + 14) >> 1 != 0)
         {
             throw new InvalidOperationException($"The controller refused the admin command 0x{opcode:X}.");
         }
@@ -156,7 +122,7 @@ public class DiskControllerBenchmarks
 
     private void Write(ulong offset, uint value)
     {
-        lock (_deviceLock)
+        lock (DeviceLock)
         {
             _function!.WriteBar(_host.Bar, offset, sizeof(uint), value);
         }
@@ -164,7 +130,7 @@ public class DiskControllerBenchmarks
 
     private sealed class SignalledHost : IPciHost
     {
-        private volatile bool _raised;
+        public Signal Raised { get; } = new();
 
         public int Bar { get; set; }
 
@@ -176,23 +142,22 @@ public class DiskControllerBenchmarks
 
         public bool IsBusMaster => true;
 
-        public void Wait()
-        {
-            var wait = default(SpinWait);
-            while (!_raised)
-            {
-                wait.SpinOnce(sleep1Threshold: -1);
-            }
-
-            _raised = false;
-        }
-
         public bool SignalMessage(int vector)
         {
-            _raised |= UsesMessages;
+            if (UsesMessages)
+            {
+                Raised.Raise();
+            }
+
             return UsesMessages;
         }
 
-        public void SetInterruptPin(bool level) => _raised |= level;
+        public void SetInterruptPin(bool level)
+        {
+            if (level)
+            {
+                Raised.Raise();
+            }
+        }
     }
 }

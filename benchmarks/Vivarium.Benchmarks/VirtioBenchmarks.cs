@@ -1,7 +1,4 @@
 using BenchmarkDotNet.Attributes;
-using Vivarium.Memory;
-using Vivarium.Scheduling;
-using Vivarium.Storage;
 using Vivarium.Virtio;
 
 namespace Vivarium.Benchmarks;
@@ -10,7 +7,7 @@ namespace Vivarium.Benchmarks;
 /// One disk request from the driver's kick to its interrupt: a read of 4 KiB in three descriptors. With RAM behind it the request is over in
 /// the kick; with a file it goes through the thread pool and comes back through the machine's event queue.
 /// </summary>
-public class VirtioBenchmarks
+public class VirtioBenchmarks : DiskBenchmark
 {
     private const ulong DescriptorGpa = 0x1000;
     private const ulong DriverGpa = 0x2000;
@@ -18,20 +15,10 @@ public class VirtioBenchmarks
     private const ulong HeaderGpa = 0x4000;
     private const ulong DataGpa = 0x10000;
     private const int QueueSize = 256;
-    private const long DiskBytes = 64 << 20;
 
-    private readonly GuestMemory _memory = new();
-    private readonly Lock _deviceLock = new();
     private readonly SignalledLine _line = new();
-    private VmTimerService? _timers;
-    private VmEventQueue? _events;
-    private IBlockBackend? _backend;
     private VirtioMmio? _registers;
-    private string _folder = "";
     private ushort _index;
-
-    [Params("ram", "file")]
-    public string Disk { get; set; } = "ram";
 
     [Params(false, true)]
     public bool Packed { get; set; }
@@ -39,14 +26,8 @@ public class VirtioBenchmarks
     [GlobalSetup]
     public async Task SetupAsync()
     {
-        _folder = Directory.CreateTempSubdirectory("vivarium-bench").FullName;
-        _memory.AddRam(0, 1 << 20);
-        _backend = Disk == "ram" ? new RamDisk(DiskBytes) : await RawDisk.CreateAsync(Path.Combine(_folder, "disk"), DiskBytes).ConfigureAwait(false);
-        await _backend.WriteAsync(0, [new byte[1 << 20]]).ConfigureAwait(false);
-        _timers = new VmTimerService();
-        _events = new VmEventQueue(_timers, _deviceLock, _ => { });
-        _events.Start();
-        var device = new VirtioBlock(new VirtioServices(_memory, _events), "virtio-blk0", _backend);
+        await PrepareAsync().ConfigureAwait(false);
+        var device = new VirtioBlock(new VirtioServices(Memory, Events), "virtio-blk0", Backend);
         _registers = new VirtioMmio(device, _line);
         device.Start();
         Write(0x070, 1);
@@ -67,16 +48,6 @@ public class VirtioBenchmarks
         }
     }
 
-    [GlobalCleanup]
-    public async Task CleanupAsync()
-    {
-        _events!.Dispose();
-        _timers!.Dispose();
-        await _backend!.DisposeAsync().ConfigureAwait(false);
-        _memory.Dispose();
-        Directory.Delete(_folder, recursive: true);
-    }
-
     [Benchmark(Description = "read 4 KiB, kick to interrupt")]
     public void RoundTrip()
     {
@@ -93,12 +64,12 @@ public class VirtioBenchmarks
         }
         else
         {
-            _memory.Write(DriverGpa + 4 + (2 * (ulong)(_index % QueueSize)), (ushort)0);
-            _memory.Write(DriverGpa + 2, ++_index);
+            Memory.Write(DriverGpa + 4 + (2 * (ulong)(_index % QueueSize)), (ushort)0);
+            Memory.Write(DriverGpa + 2, ++_index);
         }
 
         Write(0x050, 0);
-        _line.Wait();
+        _line.Raised.Wait();
         Write(0x064, 1);
     }
 
@@ -113,25 +84,25 @@ public class VirtioBenchmarks
     {
         part = part < 0 ? place : part;
         var gpa = DescriptorGpa + (16 * (ulong)place);
-        _memory.Write(gpa, part switch
+        Memory.Write(gpa, part switch
         {
             0 => HeaderGpa,
             1 => DataGpa,
             _ => HeaderGpa + 64,
         });
-        _memory.Write(gpa + 8, part switch
+        Memory.Write(gpa + 8, part switch
         {
             0 => 16,
             1 => 4096,
             _ => 1,
         });
-        _memory.Write(gpa + 12, third);
-        _memory.Write(gpa + 14, fourth);
+        Memory.Write(gpa + 12, third);
+        Memory.Write(gpa + 14, fourth);
     }
 
     private void Write(ulong offset, uint value)
     {
-        lock (_deviceLock)
+        lock (DeviceLock)
         {
             _registers!.WriteMmio(offset, 4, value);
         }
@@ -139,24 +110,13 @@ public class VirtioBenchmarks
 
     private sealed class SignalledLine : IrqLine
     {
-        private volatile bool _raised;
-
-        public void Wait()
-        {
-            var wait = default(SpinWait);
-            while (!_raised)
-            {
-                wait.SpinOnce(sleep1Threshold: -1);
-            }
-
-            _raised = false;
-        }
+        public Signal Raised { get; } = new();
 
         protected override void OnLevelChanged(bool level)
         {
             if (level)
             {
-                _raised = true;
+                Raised.Raise();
             }
         }
     }

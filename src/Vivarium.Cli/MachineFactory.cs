@@ -45,8 +45,7 @@ internal static class MachineFactory
         {
             AddDevices(builder, options, disks, ends, options.Cpus);
             networks.AddTo(builder, options.Cpus);
-            return Build(builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
-                .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel)));
+            return Build(Shape(builder, options));
         }
 
         var snapshot = InputFile.Open(options.SnapshotLoad);
@@ -72,11 +71,11 @@ internal static class MachineFactory
     }
 
     /// <summary>One of the two machines of a run in lockstep.</summary>
-    public static VirtualMachineBuilder CreateForLockstep(RunOptions options)
-    {
-        return new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)).WithPreset(options.Rom is null ? MachinePreset.MicroVm : MachinePreset.Pc)
+    public static VirtualMachineBuilder CreateForLockstep(RunOptions options) => Shape(new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)), options);
+
+    private static VirtualMachineBuilder Shape(VirtualMachineBuilder builder, RunOptions options) =>
+        builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
             .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel));
-    }
 
     private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, HostEnds ends, int cpuCount)
     {

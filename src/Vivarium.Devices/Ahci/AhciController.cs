@@ -8,7 +8,7 @@ namespace Vivarium.Devices;
 /// <remarks>
 /// Data goes through a buffer of the host's, 256 KiB at a time. What the back end cannot do is an error for the guest, and the controller goes on.
 /// </remarks>
-public sealed partial class AhciController : IPciFunction
+public sealed partial class AhciController : IPciFunction, IWordRegisters
 {
     /// <summary>How many ports a controller has.</summary>
     public const int PortCount = 6;
@@ -80,33 +80,10 @@ public sealed partial class AhciController : IPciFunction
     public string StateName { get; }
 
     /// <inheritdoc/>
-    public IoResult ReadBar(int bar, ulong offset, int sizeBytes, out ulong value)
-    {
-        value = 0;
-        for (var i = 0; i < sizeBytes; i++)
-        {
-            value |= (ulong)(byte)(ReadRegister((int)(offset + (ulong)i) & ~3) >> (8 * (int)((offset + (ulong)i) & 3))) << (8 * i);
-        }
-
-        return IoResult.Ok;
-    }
+    public IoResult ReadBar(int bar, ulong offset, int sizeBytes, out ulong value) => WordRegisters.Read(this, offset, sizeBytes, out value);
 
     /// <inheritdoc/>
-    public IoResult WriteBar(int bar, ulong offset, int sizeBytes, ulong value)
-    {
-        if (sizeBytes is not (4 or 8) || (offset & 3) != 0)
-        {
-            return IoResult.BadSize;
-        }
-
-        WriteRegister((int)offset, (uint)value);
-        if (sizeBytes == 8)
-        {
-            WriteRegister((int)offset + 4, (uint)(value >> 32));
-        }
-
-        return IoResult.Ok;
-    }
+    public IoResult WriteBar(int bar, ulong offset, int sizeBytes, ulong value) => WordRegisters.Write(this, offset, sizeBytes, value);
 
     /// <inheritdoc/>
     public void BusMasterChanged(bool enabled)
@@ -125,7 +102,7 @@ public sealed partial class AhciController : IPciFunction
         }
     }
 
-    private uint ReadRegister(int offset) => offset switch
+    uint IWordRegisters.ReadWord(int offset) => offset switch
     {
         CapabilitiesOffset => Capabilities,
         GlobalControlOffset => ControlAhci | (_interruptsEnabled ? ControlInterruptEnable : 0),
@@ -136,7 +113,7 @@ public sealed partial class AhciController : IPciFunction
         _ => 0,
     };
 
-    private void WriteRegister(int offset, uint value)
+    void IWordRegisters.WriteWord(int offset, uint value)
     {
         switch (offset)
         {

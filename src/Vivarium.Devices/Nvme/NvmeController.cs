@@ -9,7 +9,7 @@ namespace Vivarium.Devices;
 /// Data goes through a buffer of the host's, 256 KiB at a time. What the back end cannot do is an error status for the guest, and the
 /// controller goes on.
 /// </remarks>
-public sealed partial class NvmeController : IPciFunction
+public sealed partial class NvmeController : IPciFunction, IWordRegisters
 {
     private const int CapabilitiesOffset = 0x00;
     private const int VersionOffset = 0x08;
@@ -103,33 +103,10 @@ public sealed partial class NvmeController : IPciFunction
     private uint PageBytes => 4096u << (int)((_configuration >> 7) & 0xF);
 
     /// <inheritdoc/>
-    public IoResult ReadBar(int bar, ulong offset, int sizeBytes, out ulong value)
-    {
-        value = 0;
-        for (var i = 0; i < sizeBytes; i++)
-        {
-            value |= (ulong)(byte)(ReadRegister((int)(offset + (ulong)i) & ~3) >> (8 * (int)((offset + (ulong)i) & 3))) << (8 * i);
-        }
-
-        return IoResult.Ok;
-    }
+    public IoResult ReadBar(int bar, ulong offset, int sizeBytes, out ulong value) => WordRegisters.Read(this, offset, sizeBytes, out value);
 
     /// <inheritdoc/>
-    public IoResult WriteBar(int bar, ulong offset, int sizeBytes, ulong value)
-    {
-        if (sizeBytes is not (4 or 8) || (offset & 3) != 0)
-        {
-            return IoResult.BadSize;
-        }
-
-        WriteRegister((int)offset, (uint)value);
-        if (sizeBytes == 8)
-        {
-            WriteRegister((int)offset + 4, (uint)(value >> 32));
-        }
-
-        return IoResult.Ok;
-    }
+    public IoResult WriteBar(int bar, ulong offset, int sizeBytes, ulong value) => WordRegisters.Write(this, offset, sizeBytes, value);
 
     /// <inheritdoc/>
     public void BusMasterChanged(bool enabled)
@@ -140,7 +117,7 @@ public sealed partial class NvmeController : IPciFunction
         }
     }
 
-    private uint ReadRegister(int offset) => offset switch
+    uint IWordRegisters.ReadWord(int offset) => offset switch
     {
         CapabilitiesOffset => unchecked((uint)Capabilities),
         CapabilitiesOffset + 4 => (uint)(Capabilities >> 32),
@@ -156,7 +133,7 @@ public sealed partial class NvmeController : IPciFunction
         _ => 0,
     };
 
-    private void WriteRegister(int offset, uint value)
+    void IWordRegisters.WriteWord(int offset, uint value)
     {
         switch (offset)
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 
 namespace Vivarium.Virtio;
 
@@ -34,21 +35,7 @@ internal sealed partial class ShareServer
         }
 
         error = HostFolder.Open(node.File!, host, out var file);
-        HostFileStatus status = default;
-        if (error == Errno.None)
-        {
-            error = HostFolder.GetStatus(file, out status);
-        }
-
-        if (error != Errno.None)
-        {
-            file.Dispose();
-            return error;
-        }
-
-        answer.Qid(QidOf(status));
-        answer.UInt32(0);
-        return Fids.Replace(fid, node, new ShareNode(file, status.Kind, node.UserId) { OpenFlags = host & ~ShareNative.Truncate });
+        return AnswerOpened(error, file, fid, node, host, ref answer);
     }
 
     private int Create(MessageReader message, ref MessageWriter answer)
@@ -67,6 +54,12 @@ internal sealed partial class ShareServer
 
         var host = HostFlags(flags);
         error = folder.Create(node!.File!, text, host, mode, node.UserId, groupId, out var file);
+        return AnswerOpened(error, file, fid, node, host, ref answer);
+    }
+
+    /// <summary>The fid stands for what was opened from now on; if it was not, all is as before. What opens it once only is not for the next time.</summary>
+    private int AnswerOpened(int error, SafeFileHandle file, uint fid, ShareNode node, int hostFlags, ref MessageWriter answer)
+    {
         HostFileStatus status = default;
         if (error == Errno.None)
         {
@@ -81,7 +74,7 @@ internal sealed partial class ShareServer
 
         answer.Qid(QidOf(status));
         answer.UInt32(0);
-        return Fids.Replace(fid, node, new ShareNode(file, status.Kind, node.UserId) { OpenFlags = host & ~(ShareNative.Truncate | ShareNative.Exclusive) });
+        return Fids.Replace(fid, node, new ShareNode(file, status.Kind, node.UserId) { OpenFlags = hostFlags & ~(ShareNative.Truncate | ShareNative.Exclusive) });
     }
 
     /// <summary>Of what the guest asks for the host sees access, truncation and synchronous writing. Appending is the guest's: it names each place.</summary>
