@@ -18,6 +18,28 @@ internal static class HostProcess
         return long.Parse(line.AsSpan(6, line.Length - 8).Trim(), CultureInfo.InvariantCulture) << 10;
     }
 
+    /// <summary>Resident bytes of the writable mappings that are as large as a guest's RAM, but not as what the collector reserves: that RAM.</summary>
+    public static long ResidentRamBytes(long ramBytes)
+    {
+        var isRam = false;
+        var resident = 0L;
+        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        {
+            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (!words[0].EndsWith(':'))
+            {
+                var bounds = words[0].Split('-').Select(each => ulong.Parse(each, NumberStyles.HexNumber, CultureInfo.InvariantCulture)).ToArray();
+                isRam = words[1].StartsWith("rw", StringComparison.Ordinal) && (long)(bounds[1] - bounds[0]) is var size && size >= ramBytes && size < 4 * ramBytes;
+            }
+            else if (isRam && words[0] == "Rss:")
+            {
+                resident += long.Parse(words[1], CultureInfo.InvariantCulture) << 10;
+            }
+        }
+
+        return resident;
+    }
+
     /// <summary>The share of one core that the process takes over <paramref name="period"/>.</summary>
     public static async Task<double> CoreShareAsync(TimeSpan period)
     {

@@ -7,19 +7,22 @@ internal static class BalloonCheck
 {
     private const int FilledMib = 400;
     private const int TargetMib = 800;
-    private static readonly TimeSpan s_inflating = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan s_reporting = TimeSpan.FromSeconds(10);
+
+    // Where CI runs, other work may take most of the machine: there it matters that memory comes back, not when.
+    private static readonly int s_patience = Environment.GetEnvironmentVariable("CI") is null ? 1 : 6;
+    private static readonly TimeSpan s_inflating = TimeSpan.FromSeconds(2) * s_patience;
+    private static readonly TimeSpan s_reporting = TimeSpan.FromSeconds(10) * s_patience;
 
     public static async Task RunAsync(DeviceGuest guest, Report report)
     {
         // What the guest freed a moment ago is what the balloon takes first or what is reported, not untouched memory.
-        var before = HostProcess.ResidentBytes();
+        var before = ResidentBytes();
         await FillAndFreeAsync(guest);
-        var full = HostProcess.ResidentBytes();
+        var full = ResidentBytes();
         guest.Balloon.SetTarget((long)TargetMib << 20);
         var (watch, resident) = await WaitUntilAsync(s_inflating * 5, bytes => full - bytes >= 0.9 * (full - before));
         report.Add(watch < s_inflating, "balloon: 90 % of what the guest had used is back", $"≤ {s_inflating.TotalSeconds:F0} s",
-            $"{watch.TotalSeconds:F2} s; the process was {full >> 20} MiB, is {resident >> 20} MiB");
+            $"{watch.TotalSeconds:F2} s; of RAM {full >> 20} MiB were resident, now {resident >> 20} MiB");
         await WaitForAsync(() => guest.Balloon.InflatedBytes == guest.Balloon.TargetBytes);
         var statistics = await guest.Balloon.ReadStatisticsAsync().WaitAsync(s_reporting);
         var isPlausible = statistics.TotalBytes <= (ulong)DeviceGuest.MemoryMib << 20 && statistics.FreeBytes < (ulong)(DeviceGuest.MemoryMib - TargetMib) << 20;
@@ -27,14 +30,16 @@ internal static class BalloonCheck
         guest.Balloon.SetTarget(0);
         await WaitForAsync(() => guest.Balloon.InflatedBytes == 0);
 
-        await Task.Delay(s_reporting / 2);
-        before = HostProcess.ResidentBytes();
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        before = ResidentBytes();
         await FillAndFreeAsync(guest);
-        full = HostProcess.ResidentBytes();
+        full = ResidentBytes();
         (watch, resident) = await WaitUntilAsync(s_reporting * 2, bytes => full - bytes >= 0.9 * (full - before));
         report.Add(watch < s_reporting && (full - before) >> 20 > FilledMib / 2, "free-page reporting: 90 % of what the guest freed is back", $"≤ {s_reporting.TotalSeconds:F0} s",
-            $"{watch.TotalSeconds:F1} s; the process was {before >> 20} MiB, then {full >> 20} MiB, is {resident >> 20} MiB");
+            $"{watch.TotalSeconds:F1} s; of RAM {before >> 20} MiB were resident, then {full >> 20} MiB, now {resident >> 20} MiB");
     }
+
+    private static long ResidentBytes() => HostProcess.ResidentRamBytes((long)DeviceGuest.MemoryMib << 20);
 
     private static async Task FillAndFreeAsync(DeviceGuest guest) =>
         await guest.MustAsync($"dd if=/dev/zero of=/tmp/fill bs=1M count={FilledMib} 2>/dev/null && rm /tmp/fill");
@@ -43,7 +48,7 @@ internal static class BalloonCheck
     {
         var watch = Stopwatch.StartNew();
         long resident;
-        while (!condition(resident = HostProcess.ResidentBytes()) && watch.Elapsed < patience)
+        while (!condition(resident = ResidentBytes()) && watch.Elapsed < patience)
         {
             await Task.Delay(20);
         }

@@ -9,6 +9,7 @@ namespace Vivarium.Measurements;
 internal sealed class ChannelCheck
 {
     private const int Mib = 16;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     /// <summary>A listener in Perl, as busybox knows no vsock: it sends back all it reads.</summary>
     private const string Echo =
@@ -29,37 +30,64 @@ internal sealed class ChannelCheck
     public async Task RunAsync(DeviceGuest guest, Report report)
     {
         var port = _console!.Ports[1];
-        var name = await guest.MustAsync("cat /sys/class/virtio-ports/vport*p1/name; (cat /dev/vport*p1 > /tmp/in &); sleep 0.3");
+        var name = await guest.MustAsync("cat /sys/class/virtio-ports/vport*p1/name; (cat /dev/vport*p1 > /tmp/in &)");
         var data = RandomNumberGenerator.GetBytes(1 << 20);
-        var isOpen = port.IsOpen;
+        var isOpen = await UntilAsync(() => port.IsOpen);
         await port.Input.WriteAsync(data);
-        await guest.MustAsync($"for i in $(seq 100); do [ $(stat -c %s /tmp/in) = {data.Length} ] && break; sleep 0.1; done; killall cat 2>/dev/null; true");
+        await guest.MustAsync($"for i in $(seq 600); do [ $(stat -c %s /tmp/in) = {data.Length} ] && break; sleep 0.1; done; killall cat 2>/dev/null; true");
         var sum = await guest.MustAsync("sha256sum < /tmp/in");
         var reading = ReadAsync(port.Output, data.Length);
         await guest.MustAsync("tee /dev/vport*p1 < /tmp/in > /dev/null");
-        var returned = await reading.WaitAsync(TimeSpan.FromSeconds(20));
+        var returned = await reading.WaitAsync(s_patience);
         var isSame = sum.StartsWith(Convert.ToHexStringLower(SHA256.HashData(data)), StringComparison.Ordinal) && data.AsSpan().SequenceEqual(returned.ToArray());
         report.Add(isSame && isOpen && name.Contains("agent", StringComparison.Ordinal), "console: a named port, 1 MiB to the guest and back", "the same", name.Split('\n')[0].Trim());
         _console.Resize(123, 45);
-        var size = await guest.MustAsync("sleep 0.5; stty size < /dev/hvc0");
+        var size = await guest.MustAsync("for i in $(seq 100); do [ \"$(stty size < /dev/hvc0)\" = '45 123' ] && break; sleep 0.1; done; stty size < /dev/hvc0");
         report.Add(size is "45 123", "console: its new size in the guest", "45 123", size);
 
         await guest.RunAsync(Echo);
-        await Task.Delay(500);
         data = RandomNumberGenerator.GetBytes(Mib << 20);
-        await using var stream = await _vsock!.ConnectAsync(700).WaitAsync(TimeSpan.FromSeconds(10));
+        await using var stream = await ConnectAsync(_vsock!, 700);
         var watch = Stopwatch.StartNew();
         reading = ReadAsync(stream, data.Length);
         await stream.WriteAsync(data);
-        var back = await reading.WaitAsync(TimeSpan.FromSeconds(60));
+        var back = await reading.WaitAsync(s_patience);
         report.Add(data.AsSpan().SequenceEqual(back.ToArray()), "vsock: the host connects, the guest sends all back", "the same", $"{2 * Mib / watch.Elapsed.TotalSeconds:F0} MiB/s");
 
-        using var listener = _vsock.Listen(701);
+        using var listener = _vsock!.Listen(701);
         var accepting = AnswerAsync(listener);
         var answer = await guest.MustAsync(Connect);
         report.Add(answer == "answer to 'from the guest'" && await accepting, "vsock: the guest connects, and both sides end", "answered", answer);
         var refused = await guest.RunAsync(Connect.Replace("701", "702", StringComparison.Ordinal));
         report.Add(refused.Contains("reset", StringComparison.OrdinalIgnoreCase), "vsock: a port that nobody listens to", "refused", refused.Trim());
+    }
+
+    private static async Task<bool> UntilAsync(Func<bool> condition)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!condition() && watch.Elapsed < s_patience)
+        {
+            await Task.Delay(20);
+        }
+
+        return condition();
+    }
+
+    /// <summary>Connects as soon as the guest's server listens.</summary>
+    private static async Task<Stream> ConnectAsync(VirtioVsock vsock, uint port)
+    {
+        var watch = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                return await vsock.ConnectAsync(port).WaitAsync(s_patience);
+            }
+            catch (IOException) when (watch.Elapsed < s_patience)
+            {
+                await Task.Delay(100);
+            }
+        }
     }
 
     private static async Task<bool> AnswerAsync(VsockListener listener)

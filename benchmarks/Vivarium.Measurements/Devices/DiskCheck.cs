@@ -53,18 +53,18 @@ internal sealed class DiskCheck : IAsyncDisposable
         var discarded = await guest.MustAsync("dd if=/dev/vda bs=1M skip=48 count=1 2>/dev/null | tr -d '\\0' | wc -c");
         report.Add(discarded == "0", "disk: discarded", "zeros", $"{discarded} bytes are not zero");
         await _block!.ResizeAsync((SizeMib + 8L) << 20);
-        var sectors = await guest.MustAsync("sleep 1; cat /sys/block/vda/size");
+        var sectors = await guest.MustAsync($"for i in $(seq 600); do [ $(cat /sys/block/vda/size) = {(SizeMib + 8) << 11} ] && break; sleep 0.1; done; cat /sys/block/vda/size");
         report.Add(sectors == $"{(SizeMib + 8) << 11}", "disk: live resize seen by the guest", $"{(SizeMib + 8) << 11} sectors", sectors);
 
         var watch = Stopwatch.StartNew();
         guest.Machine.PlugPciDevice(PluggedSlot);
-        await guest.MustAsync("for i in $(seq 100); do [ -b /dev/vdb ] && break; sleep 0.1; done; echo plugged | dd of=/dev/vdb conv=fsync 2>/dev/null; head -c 7 /dev/vdb | grep -q plugged");
+        await guest.MustAsync("for i in $(seq 600); do [ -b /dev/vdb ] && break; sleep 0.1; done; echo plugged | dd of=/dev/vdb conv=fsync 2>/dev/null; head -c 7 /dev/vdb | grep -q plugged");
         report.Add(true, "disk: plugged while the guest runs, written and read", "there", $"{watch.Elapsed.TotalSeconds:F1} s");
         guest.Machine.UnplugPciDevice(PluggedSlot);
-        var gone = await guest.RunAsync("for i in $(seq 100); do [ -b /dev/vdb ] || break; sleep 0.1; done; ls /dev/vdb");
+        var gone = await guest.RunAsync("for i in $(seq 600); do [ -b /dev/vdb ] || break; sleep 0.1; done; ls /dev/vdb");
 
         // The guest forgets the device first and ejects it then.
-        for (var left = 50; left > 0 && guest.Machine.IsPciDevicePresent(PluggedSlot); left--)
+        for (var left = 600; left > 0 && guest.Machine.IsPciDevicePresent(PluggedSlot); left--)
         {
             await Task.Delay(100);
         }
