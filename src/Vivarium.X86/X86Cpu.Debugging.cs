@@ -9,10 +9,10 @@ public sealed unsafe partial class X86Cpu
     internal bool ResumesAtStop { get; set; }
 
     /// <summary>
-    /// Whether a debugger is attached that has dealt with the stop for which <see cref="Run"/> returned <see cref="VcpuExitReason.Debug"/> last:
-    /// nothing needs to be halted for it any more. Any thread.
+    /// Whether the stop for which <see cref="Run"/> returned <see cref="VcpuExitReason.Debug"/> last was dealt with by the debugger, which may have
+    /// gone since: nothing needs to be halted for it any more. Any thread.
     /// </summary>
-    public bool IsDebugStopOver => _debugger is { Stop.Kind: DebugStopKind.None } or { IsHeld: true };
+    public bool IsDebugStopOver => _debugger is null or { Stop.Kind: DebugStopKind.None } or { IsHeld: true };
 
     /// <summary>Attaches a debugger, which is to be detached, or returns the one that is.</summary>
     internal CpuDebugger AttachDebugger() => _debugger ??= new CpuDebugger(this, _core);

@@ -65,7 +65,7 @@ public sealed class FuzzTests
         var input = Encoding.Latin1.GetBytes(string.Concat(packets.Select(packet => Encoding.Latin1.GetString(PacketWriter.Frame(packet)) + Encoding.Latin1.GetString(noise))));
         using var stream = new HalfStream(input, wire);
         using var session = new GdbSession(machine, stream, GdbRegisterSet.X64);
-        Assert.True(session.RunAsync(CancellationToken.None).Wait(TimeSpan.FromSeconds(30)));
+        Assert.True(session.RunAsync(CancellationToken.None).Wait(TimeSpan.FromSeconds(90)));
         Assert.False(machine.HaltsAtTripleFault);
     });
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net;
 using Vivarium.Scheduling;
 
@@ -7,6 +8,7 @@ namespace Vivarium.Debugging.Tests;
 /// <summary>Whole machines under a client that speaks the protocol by hand.</summary>
 public sealed class GdbServerTests
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
     private const int RaxNumber = 0;
     private const int RipNumber = 16;
 
@@ -146,7 +148,7 @@ public sealed class GdbServerTests
         await vm.StartAsync();
         using var client = await RspClient.ConnectAsync(vm.GdbServer!.EndPoint);
         Assert.Equal("OK", await client.AskAsync("vKill;1"));
-        Assert.Equal(ShutdownKind.Stopped, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(30))).Kind);
+        Assert.Equal(ShutdownKind.Stopped, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(90))).Kind);
         await Assert.ThrowsAsync<EndOfStreamException>(client.ReadAsync);
     }
 
@@ -172,7 +174,7 @@ public sealed class GdbServerTests
         Assert.Equal("T0bthread:1;", await client.AskAsync("c"));
         Assert.Equal(TestGuest.Start + 1, await ReadAsync(client, RipNumber));
         Assert.Equal("W00", await client.AskAsync("c"));
-        Assert.Equal(ShutdownKind.TripleFault, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(30))).Kind);
+        Assert.Equal(ShutdownKind.TripleFault, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(90))).Kind);
     }
 
     [Fact]
@@ -181,7 +183,7 @@ public sealed class GdbServerTests
         await using var vm = TestGuest.Builder(ExecutionEngine.Auto, [0x0F, 0x0B])
             .WithGdbServer(new GdbServerOptions { Port = 0, StartsHalted = false }).Build();
         await vm.StartAsync();
-        Assert.Equal(ShutdownKind.TripleFault, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(30))).Kind);
+        Assert.Equal(ShutdownKind.TripleFault, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(90))).Kind);
     }
 
     [Fact]
@@ -259,7 +261,8 @@ public sealed class GdbServerTests
         await client.AskAsync("Z2,8800,2");
         var first = 0UL;
         var second = (Increments: 0UL, Stores: 0UL);
-        for (var i = 0; i < 150; i++)
+        var started = Stopwatch.GetTimestamp();
+        while ((first < 20 || second.Stores < 20) && Stopwatch.GetElapsedTime(started) < s_patience)
         {
             switch (await client.AskAsync("vCont;c"))
             {
@@ -277,7 +280,8 @@ public sealed class GdbServerTests
             }
         }
 
-        Assert.InRange(first, 1UL, 149UL);
+        Assert.InRange(first, 20UL, ulong.MaxValue);
+        Assert.InRange(second.Stores, 20UL, ulong.MaxValue);
     }
 
     [Fact]

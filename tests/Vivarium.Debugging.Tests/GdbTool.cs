@@ -7,7 +7,7 @@ namespace Vivarium.Debugging.Tests;
 /// <summary>The real gdb, and binutils to make a guest for it. Debian: packages gdb and binutils.</summary>
 internal sealed class GdbTool : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
     private readonly string _folder = Directory.CreateTempSubdirectory("vivarium-gdb").FullName;
 
     private GdbTool()

@@ -113,7 +113,7 @@ public sealed class RealGdbTests
             @"\[Switching to thread 2 \(Thread 2\)\]",
             @"\[Inferior 1 \(.*\) killed\]");
         Assert.Matches("vCPU 1: active, rip 0x800e, 4 instructions", text);
-        Assert.Equal(ShutdownKind.Stopped, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(30))).Kind);
+        Assert.Equal(ShutdownKind.Stopped, (await vm.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(90))).Kind);
     }
 
     [Theory]

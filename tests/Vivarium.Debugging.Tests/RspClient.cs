@@ -7,7 +7,7 @@ namespace Vivarium.Debugging.Tests;
 /// <summary>A client that speaks the protocol by hand.</summary>
 internal sealed class RspClient : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
     private readonly TcpClient _tcp = new() { NoDelay = true };
     private readonly PacketReader _reader = new();
 

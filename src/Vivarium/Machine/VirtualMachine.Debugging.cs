@@ -118,13 +118,13 @@ public sealed partial class VirtualMachine
                 _machine.ChangeState(MachineState.Paused);
             }
 
-            ForgetPauseRequest();
+            _machine.ForgetPauseRequest();
         }
 
         public async Task ResumeAsync()
         {
             using var turn = await _machine.TakeTurnAsync(CancellationToken.None).ConfigureAwait(false);
-            ForgetPauseRequest();
+            _machine.ForgetPauseRequest();
             if (_machine._state == MachineState.Created)
             {
                 _machine._holdsAtStart = false;
@@ -147,15 +147,6 @@ public sealed partial class VirtualMachine
             if (_machine._state != MachineState.Stopped)
             {
                 await _machine.ResetCoreAsync().ConfigureAwait(false);
-            }
-        }
-
-        /// <summary>A processor's wish to pause that is not carried out yet is fulfilled, or a debugger has seen its reason.</summary>
-        private void ForgetPauseRequest()
-        {
-            if (_machine._request is { Kind: PowerRequestKind.Pause } request)
-            {
-                Interlocked.CompareExchange(ref _machine._request, null, request);
             }
         }
     }

@@ -5,7 +5,12 @@ namespace Vivarium;
 /// <content>What the guest and its processors ask of the machine, and failures.</content>
 public sealed partial class VirtualMachine
 {
-    private PowerRequest? _request;
+    /// <summary>
+    /// A request and the stop of the processors that comes with it are one: were it taken between the two, whoever took it might let them go on, and
+    /// the stop that comes late would be nobody's.
+    /// </summary>
+    private readonly Lock _requesting = new();
+    private volatile PowerRequest? _request;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Machine '{Name}' was reset.")]
     private static partial void LogReset(ILogger logger, string name);
@@ -21,17 +26,42 @@ public sealed partial class VirtualMachine
     {
         // The first one counts until it has been carried out, in whatever state the machine is then: a guest that hammers the reset port
         // queues nothing, and one that the host pauses at the same moment loses nothing.
-        if (Interlocked.CompareExchange(ref _request, request, null) is null)
+        lock (_requesting)
         {
+            if (_request is not null)
+            {
+                return;
+            }
+
+            _request = request;
             foreach (var vcpu in _vcpus)
             {
                 _ = vcpu.PauseAsync();
             }
+        }
 
-            // This is a vCPU's thread with the device lock held: another has to wait for the vCPUs.
+        // This is a vCPU's thread with the device lock held: another has to wait for the vCPUs.
 #pragma warning disable RS0030
-            _ = Task.Run(CarryOutRequestAsync);
+        _ = Task.Run(CarryOutRequestAsync);
 #pragma warning restore RS0030
+    }
+
+    private PowerRequest? TakeRequest()
+    {
+        lock (_requesting)
+        {
+            var request = _request;
+            _request = null;
+            return request;
+        }
+    }
+
+    /// <summary>A processor's wish to pause that is not carried out yet is fulfilled, or a debugger has seen its reason.</summary>
+    private void ForgetPauseRequest()
+    {
+        lock (_requesting)
+        {
+            _request = _request is { Kind: PowerRequestKind.Pause } ? null : _request;
         }
     }
 
@@ -40,7 +70,7 @@ public sealed partial class VirtualMachine
         await _turn.WaitAsync().ConfigureAwait(false);
         try
         {
-            var request = Interlocked.Exchange(ref _request, null);
+            var request = TakeRequest();
             if (request is null || _state == MachineState.Stopped)
             {
                 return;
@@ -86,11 +116,17 @@ public sealed partial class VirtualMachine
             if (exit.Reason == VcpuExitReason.Shutdown && machine._haltsAtTripleFault is false)
             {
                 machine.OnPowerRequest(new PowerRequest(PowerRequestKind.End, new ShutdownReason(ShutdownKind.TripleFault)));
+                return;
             }
-            else if (exit.Reason == VcpuExitReason.Shutdown || vcpu is not X86MachineCpu { Cpu.IsDebugStopOver: true })
+
+            // The debugger may have seen this stop before this thread came here. If it lets the machine go on it ends the stop first and forgets
+            // requests then: one that is made of a stop not yet over is forgotten.
+            lock (machine._requesting)
             {
-                // Unless the debugger has seen this stop and let the machine go on before this thread came here.
-                machine.OnPowerRequest(new PowerRequest(PowerRequestKind.Pause, null));
+                if (exit.Reason == VcpuExitReason.Shutdown || vcpu is not X86MachineCpu { Cpu.IsDebugStopOver: true })
+                {
+                    machine.OnPowerRequest(new PowerRequest(PowerRequestKind.Pause, null));
+                }
             }
         }
 

@@ -166,7 +166,7 @@ public sealed partial class VirtualMachine : IAsyncDisposable
 
         _parts.Events.Start();
         ChangeState(MachineState.Running);
-        if (Volatile.Read(ref _request) is not null)
+        if (_request is not null)
         {
             // A guest that asked for its end or a reset executes nothing before it is carried out.
             return;
