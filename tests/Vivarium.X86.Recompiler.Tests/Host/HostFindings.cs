@@ -142,4 +142,8 @@ public sealed class HostFindings
         Assert.Null(comparison.Difference(new LabProgram(LabMode.User64, 0, Convert.FromHexString("440F38C95918E9F5FFFFFF")), LabState.Parse("rcx=5f0290 rsp=5f003a flags=2 ist=1")));
         Assert.Equal(1, comparison.Discarded);
     }
+
+    /// <summary>A bit offset that leads to the pages of the lab's kernel, which the host does not have: whether a page is there is not compared.</summary>
+    [Fact]
+    public void ABitOfTheKernelsPagesFaultsOnBoth() => HostRegression.Check(LabMode.User64, 0x0, "41B9A498008F4D0FB34C2400", "rsp=5f1248 r12=5021f0 flags=2 ist=1");
 }
