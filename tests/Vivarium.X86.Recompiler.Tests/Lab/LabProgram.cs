@@ -55,10 +55,14 @@ internal sealed class LabProgram
     /// <summary>Whether a branch, or an address that is put into a register, leads into the middle of an instruction: then others run than those that are known.</summary>
     public bool LeadsAstray => Instructions.Any(instruction => IsAstray(instruction.NearBranchTarget) || IsAstray(FlagDefinedness.AddressIn(instruction)));
 
+    /// <summary>The address that a RET takes may have been changed in memory, to that of any instruction.</summary>
+    private bool MayReturnAnywhere => Instructions.Any(instruction => instruction.FlowControl == FlowControl.Return);
+
     private bool IsAstray(ulong rip) => rip - Rip < (ulong)_code.Length && !Contains(rip);
 
     /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>
-    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
+    public ulong UndefinedAt(ulong rip) => MayReturnAnywhere ? UndefinedAnywhere
+        : _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
         : Contains(rip) ? _flags.Before(Instructions.Count - 1)
         : UndefinedAnywhere;
 
