@@ -90,7 +90,8 @@ for engine in $engines; do
     -ex "detach" > "$log" 2>&1 || true
   expect "breaks in start_kernel" "hit Breakpoint 1, .*start_kernel \(\)"
   expect "stands at its first instruction" '^\$1 = 1$'
-  expect "its caller" '^#1 .* in x86_64_start_(reservations|kernel) \(\)'
+  # Compilers make jumps of last calls.
+  expect "its caller" '^#1 .* in (x86_64_start_(reservations|kernel)|secondary_startup_64[a-z_]*) \(\)'
   expect "a step" '^\$2 = 1$'
   expect "long mode" '^efer .*LMA'
   expect "watches the stack" 'hit Hardware watchpoint 2'

@@ -4,7 +4,7 @@
 /bin/busybox mount -t proc proc /proc
 if /bin/busybox grep -qw kallsyms.print /proc/cmdline; then
   # Functions of the kernel itself: modules have a fourth column.
-  /bin/busybox awk 'NF == 3 && ($2 == "t" || $2 == "T") { print "#symbol", $1, $3 }' /proc/kallsyms
+  /bin/busybox awk 'NF == 3 && $2 ~ /^[tTwW]$/ { print "#symbol", $1, $3 }' /proc/kallsyms
 fi
 echo "#kallsyms done"
 /bin/busybox poweroff -f
