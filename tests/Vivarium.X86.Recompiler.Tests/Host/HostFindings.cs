@@ -169,4 +169,12 @@ public sealed class HostFindings
         0x0,
         "0F820600000066450F407100E8000000006566670FA41425230000000A0F96442400C3",
         "rdx=74833b81f1f507a6 rsp=5f0ee0 flags=3 gs=500570 ist=1");
+
+    /// <summary>VPCMPISTRI and VPCMPESTRI write ECX: what is at [RCX] behind them is elsewhere, in the next round of an unrolled loop too.</summary>
+    [Theory]
+    [InlineData("C5F0156900C4E379634600004183EF017FEE")]
+    [InlineData("C5F0156900C4E379614600004183EF017FEE")]
+    [InlineData("C5F0156900660F3A634600004183EF017FEE")]
+    public void AnIndexInEcxChangesTheAddress(string code) =>
+        HostRegression.Check(LabMode.User64, 0x0, code, "rax=10 rdx=10 rcx=5f0700 rsp=5f1308 rsi=5049c0 r15=5 flags=2 ist=1");
 }
