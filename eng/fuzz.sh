@@ -28,7 +28,8 @@ done
 
 [ "$target" = all ] || targets=("$target")
 project=tests/Vivarium.Fuzzing.Tests
-keep=artifacts/fuzz
+# From the root, as the tests run in their own folder.
+keep=$PWD/artifacts/fuzz
 mkdir -p "$keep"
 dotnet build "$project" -c Release --nologo -v quiet
 bin=$project/bin/Release/net10.0

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Vivarium.Memory;
 
 namespace Vivarium.X86;
@@ -41,8 +42,21 @@ public sealed unsafe partial class X86Cpu
         var before = _state->InstructionCount;
         var reason = RunUntilExit(ref left);
         _core.CheckTlb();
+        CheckCode();
         _revocation.Leave();
         return new VcpuExit(reason, (long)(_state->InstructionCount - before));
+    }
+
+    /// <summary>Debug builds: checks that code was made from what memory still holds.</summary>
+    /// <exception cref="InvariantException">It was not.</exception>
+    [Conditional("DEBUG")]
+    private void CheckCode()
+    {
+        var stale = _interpreter.FindStaleCode() ?? (_engine == _interpreter ? null : _engine.FindStaleCode());
+        if (stale is { } gpa && !_core.WillHear())
+        {
+            throw new InvariantException($"Code at guest-physical {gpa:X} was changed, and its translation is still used.");
+        }
     }
 
     /// <inheritdoc/>

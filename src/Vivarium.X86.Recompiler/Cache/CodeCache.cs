@@ -31,6 +31,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
+    private readonly TranslatedBytes<BlockKey> _bytes = new();
     private readonly Dictionary<BlockKey, HashSet<int>> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
@@ -128,8 +129,9 @@ internal sealed unsafe class CodeCache : IDisposable
     public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot, ReadOnlySpan<byte> code)
     {
+        _bytes.Note(key, key.Gpa, key.SecondPageGpa, code);
         var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot);
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
@@ -191,6 +193,9 @@ internal sealed unsafe class CodeCache : IDisposable
         ref var keys = ref CollectionsMarshal.GetValueRefOrAddDefault(_pages, page, out _);
         (keys ??= []).Add(key);
     }
+
+    /// <summary>As <see cref="IExecutionEngine.FindStaleCode"/> says.</summary>
+    public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory, _blocks.ContainsKey);
 
     /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
     public void Invalidate(ulong pageGpa)

@@ -84,7 +84,9 @@ internal sealed unsafe partial class BlockTranslator
             case Mnemonic.Mul or Mnemonic.Imul: changed |= Rax | Rdx; break;
             case Mnemonic.Cmpxchg: changed |= Rax; break;
             case Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b: return Rax | Rdx;
-            case Mnemonic.Pcmpestri or Mnemonic.Pcmpistri: changed |= Rcx; break;
+            case Mnemonic.Pcmpestri or Mnemonic.Pcmpestri64 or Mnemonic.Pcmpistri or Mnemonic.Vpcmpestri or Mnemonic.Vpcmpestri64 or Mnemonic.Vpcmpistri:
+                changed |= Rcx;
+                break;
         }
 
         var traits = _traits.Of(instruction);

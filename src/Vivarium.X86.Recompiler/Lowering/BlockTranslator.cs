@@ -74,7 +74,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot);
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot, run.Code);
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;

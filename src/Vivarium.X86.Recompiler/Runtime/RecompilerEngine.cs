@@ -193,6 +193,17 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     }
 
     /// <inheritdoc/>
+    public ulong? FindStaleCode()
+    {
+        _core.Revocation?.Leave();
+        lock (_cache.Gate)
+        {
+            _core.Revocation?.Enter();
+            return _cache.FindStale(_core.Memory);
+        }
+    }
+
+    /// <inheritdoc/>
     public void HoldOffset(ulong address)
     {
         lock (_cache.Gate)

@@ -65,6 +65,9 @@ internal sealed unsafe class DecodedRun : IDisposable
         Count = rounds * length;
     }
 
+    /// <summary>All bytes, those of a loop that was laid out several times once.</summary>
+    public ReadOnlySpan<byte> Code => _code.AsSpan(0, EndOffset - (int)(Gpa & 0xFFF));
+
     /// <summary>The bytes of one instruction.</summary>
     public ReadOnlySpan<byte> CodeOf(int i) => _code.AsSpan(Ops[i].PageOffset - (int)(Gpa & 0xFFF), Ops[i].Length);
 

@@ -31,7 +31,7 @@ internal sealed unsafe partial class CpuCore
             return true;
         }
 
-        if (!CheckCanonical(ref linear, sizeBytes, op->Segment) || !TryProbeWrite(linear, sizeBytes))
+        if (!CheckCanonical(ref linear, sizeBytes, op->Segment) || !TryProbeWrite(linear, sizeBytes, out _, out _))
         {
             return false;
         }

@@ -53,5 +53,5 @@ internal sealed unsafe partial class CpuCore
     }
 
     /// <summary>Whether another thread changed the page and tells so: this processor drops the entry at its next boundary.</summary>
-    private bool WillHear() => SpinWait.SpinUntil(() => HasEvents, s_kickPatience);
+    public bool WillHear() => SpinWait.SpinUntil(() => HasEvents, s_kickPatience);
 }

@@ -39,34 +39,6 @@ internal sealed unsafe partial class CpuCore
         return TryWriteSlow(linear, segment, sizeof(T), value);
     }
 
-    /// <summary>
-    /// Reads the operand of a read-modify-write: the page must be writable first, so that a fault is a write's and nothing was read
-    /// from a device in vain.
-    /// </summary>
-    public bool TryReadForWrite<T>(ulong linear, int segment, out ulong value)
-        where T : unmanaged
-    {
-        value = 0;
-        var address = linear;
-        return CheckAlignment(linear, sizeof(T), segment) && CheckCanonical(ref address, sizeof(T), segment) && TryProbeWrite(address, sizeof(T))
-            && TryRead<T>(linear, segment, out value);
-    }
-
-    /// <summary>Reads the operand of a read-modify-write, through the write tag if there is one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryReadForUpdate<T>(ulong linear, int segment, out ulong value)
-        where T : unmanaged
-    {
-        var host = CachedWrite(linear, sizeof(T));
-        if (host != null)
-        {
-            value = Width<T>.Read(host);
-            return true;
-        }
-
-        return TryReadForWrite<T>(linear, segment, out value);
-    }
-
     /// <summary>Host address of <paramref name="sizeBytes"/> readable bytes within one page, or null where only the slow path serves. No fault is recorded.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* CachedRead(ulong linear, int sizeBytes)
@@ -134,19 +106,23 @@ internal sealed unsafe partial class CpuCore
         TryLinear(op, sizeBytes, PageAccess.Write, out var linear)
         && CheckAlignment(linear, sizeBytes, op->Segment)
         && CheckCanonical(ref linear, sizeBytes, op->Segment)
-        && TryProbeWrite(linear, sizeBytes);
+        && TryProbeWrite(linear, sizeBytes, out _, out _);
 
     /// <summary>Checks that a write of a part of the memory operand would succeed, without writing.</summary>
     public bool TryProbeWrite(DecodedOp* op, int offset, int sizeBytes) =>
         TryLinearAt(op, offset, sizeBytes, PageAccess.Write, out var linear)
         && CheckCanonical(ref linear, sizeBytes, op->Segment)
-        && TryProbeWrite(linear, sizeBytes);
+        && TryProbeWrite(linear, sizeBytes, out _, out _);
 
-    /// <summary>Checks that a write of up to a page would succeed, as <see cref="TryWriteBytes(ulong, int, ReadOnlySpan{byte})"/> checks it.</summary>
-    private bool TryProbeWrite(ulong linear, int sizeBytes)
+    /// <summary>
+    /// Checks that a write of up to a page would succeed, as <see cref="TryWriteBytes(ulong, int, ReadOnlySpan{byte})"/> checks it. Gives where
+    /// it would go: <paramref name="gpa2"/> is for the part on the second page, if there is one.
+    /// </summary>
+    private bool TryProbeWrite(ulong linear, int sizeBytes, out ulong gpa, out ulong gpa2)
     {
+        gpa2 = 0;
         var first = Math.Min(sizeBytes, 4096 - (int)(linear & 0xFFF));
-        if (!TryTranslateData(linear, PageAccess.Write, _mode, out var gpa, out _, out var code))
+        if (!TryTranslateData(linear, PageAccess.Write, _mode, out gpa, out _, out var code))
         {
             return false;
         }
@@ -154,7 +130,7 @@ internal sealed unsafe partial class CpuCore
         code = code && Memory.HoldsCode(gpa, first);
         if (first != sizeBytes)
         {
-            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Write, _mode, out var gpa2, out _, out var code2))
+            if (!TryTranslateData(WrapLinear(linear + (ulong)first), PageAccess.Write, _mode, out gpa2, out _, out var code2))
             {
                 return false;
             }

@@ -45,6 +45,12 @@ internal sealed unsafe partial class CpuCore
         return true;
     }
 
+    /// <summary>
+    /// A push of an event's frame failed: an #SS says whether it came of an event outside the program or of an earlier exception (EXT, Intel SDM
+    /// Vol. 3A §6.13). False.
+    /// </summary>
+    public bool FailPush(uint external) => FaultVector == ExceptionVector.StackFault && Raise(ExceptionVector.StackFault, FaultErrorCode | external);
+
     /// <summary>Pops; on a fault RSP is unchanged.</summary>
     public bool TryPop<T>(out ulong value)
         where T : unmanaged

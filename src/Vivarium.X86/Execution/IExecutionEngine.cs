@@ -24,6 +24,12 @@ internal interface IExecutionEngine : IDisposable
     /// <summary>Takes back one <see cref="HoldOffset"/>.</summary>
     void ReleaseOffset(ulong address);
 
+    /// <summary>
+    /// For a check in debug builds: looks at some of the code that is kept, others each time. Where the guest's memory is not what the code was
+    /// made from any more, or null.
+    /// </summary>
+    ulong? FindStaleCode();
+
     /// <summary>An event was posted: leave <see cref="Execute"/> soon. Any thread.</summary>
     void Interrupt();
 }

@@ -79,7 +79,7 @@ internal static unsafe class Alu<TOp, T>
         }
 
         var r = TOp.Apply(a, b, TOp.UsesCarry && LazyFlags.Carry(s) ? 1UL : 0);
-        if (!c.TryWrite<T>(linear, op->Segment, r))
+        if (!c.TryWriteUpdate<T>(linear, op->Segment, r))
         {
             return false;
         }

@@ -87,7 +87,7 @@ internal static unsafe class BitTests<TOp, T>
         old = 0;
         return c.TryLinear(op, sizeof(T), PageAccess.Write, out var linear)
             && c.TryReadForUpdate<T>(linear, op->Segment, out old)
-            && c.TryWrite<T>(linear, op->Segment, TOp.Apply(old, mask, 0));
+            && c.TryWriteUpdate<T>(linear, op->Segment, TOp.Apply(old, mask, 0));
     }
 }
 

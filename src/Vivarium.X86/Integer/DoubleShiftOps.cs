@@ -48,7 +48,7 @@ internal static unsafe class DoubleShift<T>
     {
         if (op->HasMemory)
         {
-            return c.TryWrite<T>(linear, op->Segment, value);
+            return c.TryWriteUpdate<T>(linear, op->Segment, value);
         }
 
         Width<T>.Set(c.State, op->Reg1, value);

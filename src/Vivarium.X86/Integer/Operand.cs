@@ -78,7 +78,7 @@ internal static unsafe class Operand<T>
         // Translated anew, now that nobody else runs: another vCPU may have remapped the page while this one waited, and an instruction must not
         // read the old frame, by the tag it had, and write the new one.
         c.BeginExclusive();
-        var done = c.TryReadForWrite<T>(linear, op->Segment, out old) && c.TryWrite<T>(linear, op->Segment, TUpdate.Apply(old, source, extra) & Width<T>.Mask);
+        var done = c.TryReadForWrite<T>(linear, op->Segment, out old) && c.TryWriteUpdate<T>(linear, op->Segment, TUpdate.Apply(old, source, extra) & Width<T>.Mask);
         c.EndExclusive();
         return done;
     }

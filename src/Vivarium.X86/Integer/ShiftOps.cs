@@ -150,11 +150,11 @@ internal static unsafe class Shift<TOp, T>
 
         if (count == 0)
         {
-            return c.TryWrite<T>(linear, op->Segment, old);
+            return c.TryWriteUpdate<T>(linear, op->Segment, old);
         }
 
         var (flagResult, flagAux) = (c.State->FlagResult, c.State->FlagAux);
-        if (c.TryWrite<T>(linear, op->Segment, TOp.Apply<T>(c.State, old, count)))
+        if (c.TryWriteUpdate<T>(linear, op->Segment, TOp.Apply<T>(c.State, old, count)))
         {
             return true;
         }

@@ -80,7 +80,7 @@ internal static unsafe class Unary<TOp, T>
         }
 
         var r = TOp.Apply(old, 0, 0);
-        if (!c.TryWrite<T>(linear, op->Segment, r))
+        if (!c.TryWriteUpdate<T>(linear, op->Segment, r))
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vivarium.Memory;
 
 namespace Vivarium.X86;
 
@@ -15,6 +16,7 @@ internal sealed unsafe class BlockCache : IDisposable
     private readonly Block** _buckets;
     private readonly Dictionary<ulong, nint> _pages = [];
     private readonly HashSet<ulong> _crossed = [];
+    private readonly TranslatedBytes<(ulong Gpa, DecodeMode Mode)> _bytes = new();
     private readonly List<nint> _chunks = [];
     private int _chunk = -1;
     private int _used = ChunkBytes;
@@ -60,9 +62,10 @@ internal sealed unsafe class BlockCache : IDisposable
         return block;
     }
 
-    /// <summary>Links a filled block.</summary>
-    public void Add(Block* block)
+    /// <summary>Links a filled block, decoded from some bytes.</summary>
+    public void Add(Block* block, ReadOnlySpan<byte> code)
     {
+        _bytes.Note((block->Gpa, block->Mode), block->Gpa, block->SecondPageGpa, code);
         var bucket = _buckets + Hash(block->Gpa);
         block->NextInBucket = *bucket;
         *bucket = block;
@@ -72,6 +75,9 @@ internal sealed unsafe class BlockCache : IDisposable
             _crossed.Add(block->SecondPageGpa >> 12);
         }
     }
+
+    /// <summary>As <see cref="IExecutionEngine.FindStaleCode"/> says.</summary>
+    public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory, key => Find(key.Gpa, key.Mode) != null);
 
     /// <summary>Unlinks every block that has bytes on the page.</summary>
     public void Invalidate(ulong pageGpa)

@@ -339,7 +339,7 @@ internal sealed unsafe class BlockFinder : IDisposable
             new ReadOnlySpan<DecodedOp>(ops, count + 1).CopyTo(new Span<DecodedOp>(Block.Ops(block), count + 1));
             if (cached)
             {
-                Cache.Add(block);
+                Cache.Add(block, _decoder.Code[..length]);
             }
 
             return block;

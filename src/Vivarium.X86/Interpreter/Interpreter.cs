@@ -67,6 +67,9 @@ internal sealed unsafe partial class Interpreter : IExecutionEngine
     public void Clear() => Finder.Cache.Clear();
 
     /// <inheritdoc/>
+    public ulong? FindStaleCode() => Finder.Cache.FindStale(_core.Memory);
+
+    /// <inheritdoc/>
     public void HoldOffset(ulong address) => Clear();
 
     /// <inheritdoc/>

@@ -110,7 +110,7 @@ internal static unsafe class InterruptDelivery
                 || !DescriptorTables.TrySetAccessed(c, selector, ref descriptor))
             {
                 s->Gpr[Rsp] = rsp;
-                return false;
+                return c.FailPush(external);
             }
 
             CodeSegment.Commit(c, selector, descriptor, (int)s->Cpl, offset);

@@ -41,7 +41,7 @@ internal unsafe ref struct StackFrame
             linear = (uint)(ss.Base + _rsp);
         }
 
-        return _core.TryWriteAs(linear, _mode, sizeBytes, value);
+        return _core.TryWriteAs(linear, _mode, sizeBytes, value) || _core.FailPush(_external);
     }
 
     /// <summary>Makes the stack current.</summary>

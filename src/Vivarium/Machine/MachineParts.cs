@@ -61,9 +61,10 @@ internal sealed class MachineParts
     /// <summary>Power-on: empty memory, all units reset, the guest loaded. The processors must be parked.</summary>
     public void PowerOn()
     {
-        Memory.Clear();
         lock (DeviceLock)
         {
+            // Who holds the lock may be writing to what was there.
+            Memory.Clear();
             foreach (var unit in Units)
             {
                 unit.Reset();

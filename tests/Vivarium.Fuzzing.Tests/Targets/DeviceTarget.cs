@@ -72,7 +72,7 @@ internal sealed class DeviceTarget(bool isBroken) : FuzzTarget
                     plan.LocalApic.WriteRegister((uint)choices.U8() << 4, 4, choices.U32());
                     break;
                 case 6:
-                    machine.Memory.TryWrite((ulong)choices.U16() << 4, choices.Bytes(choices.Below(64)));
+                    Write(machine, (ulong)choices.U16() << 4, choices.Bytes(choices.Below(64)));
                     break;
                 default:
                     plan.LocalApic.AcknowledgeInterrupt();
@@ -103,7 +103,16 @@ internal sealed class DeviceTarget(bool isBroken) : FuzzTarget
             }
         }
 
-        machine.Memory.TryWrite(0, s_cleared);
+        Write(machine, 0, s_cleared);
+    }
+
+    /// <summary>As a device writes: a machine that the guest restarts takes its old memory away under the same lock.</summary>
+    private void Write(VirtualMachine machine, ulong gpa, ReadOnlySpan<byte> bytes)
+    {
+        lock (_context!.DeviceLock)
+        {
+            machine.Memory.TryWrite(gpa, bytes);
+        }
     }
 
     /// <summary>Waits until what was posted has run; a defect that ended the machine is this input's.</summary>

@@ -100,6 +100,33 @@ internal sealed unsafe class PageTableModel(GuestMemory memory, CpuState* state)
         }
     }
 
+    /// <summary>Does what an access does to page tables that are mapped as data, on a copy of them in which its walk is marked; a read sees the marks.</summary>
+    public AccessOutcome AccessTables(byte[] tables, ulong linear, AccessOutcome outcome, PageAccess access, ulong written)
+    {
+        var first = Math.Min(8, 4096 - (int)(linear & 0xFFF));
+        Span<byte> value = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, access == PageAccess.Write ? written : outcome.Value);
+        for (var i = 0; i < 8 && access != PageAccess.Fetch; i++)
+        {
+            var at = i < first ? outcome.Gpa + (ulong)i : outcome.SecondGpa + (ulong)(i - first);
+            if (at >= TableBytes)
+            {
+                continue;
+            }
+
+            if (access == PageAccess.Write)
+            {
+                tables[at] = value[i];
+            }
+            else
+            {
+                value[i] = tables[at];
+            }
+        }
+
+        return access == PageAccess.Read ? outcome with { Value = BinaryPrimitives.ReadUInt64LittleEndian(value) } : outcome;
+    }
+
     public void AssertSame(byte[] expected, ulong ignored, string what)
     {
         var now = _now.AsSpan();

@@ -124,10 +124,17 @@ internal sealed unsafe class PageTableTarget(bool isBroken) : FuzzTarget
         linear = model.Format == 2 ? linear : (uint)linear;
         var kind = (PageAccess)choices.Below(3);
         var expected = model.Predict(linear, kind == PageAccess.Fetch ? 1 : 8, kind, core);
+        var written = 0x0101_0101_0101_0101UL * (linear >> 12 & 0xFF);
         _memory.TryRead(0, _before);
+        if (expected.Succeeds)
+        {
+            // The bits of the walk come before the access, which may be to an entry of the walk itself.
+            model.Mark(_before, linear, kind == PageAccess.Fetch ? 1 : 8, kind == PageAccess.Write);
+            expected = model.AccessTables(_before, linear, expected, kind, written);
+        }
+
         core.Pending = PendingKind.None;
         ulong value = 0;
-        var written = 0x0101_0101_0101_0101UL * (linear >> 12 & 0xFF);
         var done = kind switch
         {
             PageAccess.Read => core.TryRead<ulong>(linear, (int)X86Segment.Ds, out value),
@@ -147,8 +154,13 @@ internal sealed unsafe class PageTableTarget(bool isBroken) : FuzzTarget
             return;
         }
 
-        model.Mark(_before, linear, kind == PageAccess.Fetch ? 1 : 8, kind == PageAccess.Write);
         model.AssertSame(_before, 0, what);
+        if (kind == PageAccess.Write && (expected.Gpa < PageTableModel.TableBytes || expected.SecondGpa < PageTableModel.TableBytes))
+        {
+            // Like any other change of an entry.
+            core.FlushTlb();
+        }
+
         if (kind == PageAccess.Fetch)
         {
             Assert.True(value == expected.Gpa, $"{what}: expected {expected.Gpa:X}, got {value:X}");

@@ -45,6 +45,11 @@ internal sealed class Qcow2Target(bool isBroken) : FuzzTarget
             await using var disk = await Qcow2Disk.OpenAsync(new RecordingFile(image), new DiskOptions { IsReadOnly = choice >= 0xC0 }, BackingChain.Start("x"));
             foreach (var offset in (long[])[0, 4096, 100_000, disk.SizeBytes / 2, Math.Max(0, disk.SizeBytes - 4096)])
             {
+                if (offset > disk.SizeBytes)
+                {
+                    continue;
+                }
+
                 await AttemptAsync(() => disk.ReadAsync(offset, [new byte[Clamp(disk, offset)]]), reached);
                 await AttemptAsync(() => disk.WriteAsync(offset, [new byte[Clamp(disk, offset)]]), reached);
                 await AttemptAsync(() => disk.DiscardAsync(offset, Clamp(disk, offset)), reached);

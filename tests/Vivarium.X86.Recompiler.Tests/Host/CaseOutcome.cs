@@ -9,7 +9,7 @@ internal sealed class CaseOutcome
     public const int HighBytes = 256;
     private const ulong Present = 1;
 
-    /// <summary>From here on Linux hides from user code whether a page is there.</summary>
+    /// <summary>From here on Linux hides from user code whether a page is there. Where the lab's kernel has its pages the host has none.</summary>
     private const ulong EndOfUser = 0x7FFF_FFFF_F000;
 
     /// <summary>Control words, tags, MXCSR, registers: offset and length in the FXSAVE image. The last opcode and pointers are left out: AMD stores them only with an exception pending.</summary>
@@ -77,7 +77,7 @@ internal sealed class CaseOutcome
             return string.Create(CultureInfo.InvariantCulture, $"exception {other.Vector} at {other.Rip:X}, host {Vector} at {Rip:X}");
         }
 
-        var hidden = FaultAddress >= EndOfUser && Vector == (int)ExceptionVector.PageFault ? Present : 0;
+        var hidden = Vector == (int)ExceptionVector.PageFault && (FaultAddress >= EndOfUser || FaultAddress - LabLayout.Kernel < LabLayout.KernelPages << 12) ? Present : 0;
         if (((ErrorCode ^ other.ErrorCode) & ~hidden) != 0 || FaultAddress != other.FaultAddress)
         {
             return $"exception {Vector} with {other.ErrorCode:X} and CR2 {other.FaultAddress:X}, host {ErrorCode:X} and {FaultAddress:X}";

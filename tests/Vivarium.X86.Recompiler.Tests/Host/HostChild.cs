@@ -1,18 +1,23 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Vivarium.X86.Tests;
 
 /// <summary>The child process: started when it is needed, killed when it takes too long, replaced when it is gone.</summary>
-internal sealed class HostChild : IDisposable
+internal sealed unsafe class HostChild : IDisposable
 {
+    private const int Interrupted = 4;
     private const int ExitMilliseconds = 5_000;
     private readonly int _limitMilliseconds;
     private readonly HostArea _area;
     private readonly int _image;
     private readonly Timer _watch;
     private Process? _process;
+    private int _requests;
+    private int _answers;
     private long _runningSince;
 
     public HostChild(HostArea area, int limitMilliseconds)
@@ -44,6 +49,8 @@ internal sealed class HostChild : IDisposable
         Starts++;
         _process = Process.Start(new ProcessStartInfo($"/proc/self/fd/{_image}") { RedirectStandardInput = true, RedirectStandardOutput = true })
             ?? throw new Win32Exception("The child did not start.");
+        _requests = DescriptorOf(_process.StandardInput.BaseStream);
+        _answers = DescriptorOf(_process.StandardOutput.BaseStream);
         if (Wait() is { } failure)
         {
             throw new InvalidOperationException($"The child did not come to its first signal: {failure}");
@@ -53,15 +60,10 @@ internal sealed class HostChild : IDisposable
     /// <summary>Lets the child return from its signal, to its next one. Null, or how it ended instead.</summary>
     public string? Resume()
     {
-        try
+        // If it is gone, Wait says how.
+        var request = (byte)0;
+        while (WriteTo(_requests, &request, 1) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
         {
-            var stream = _process!.StandardInput.BaseStream;
-            stream.WriteByte(0);
-            stream.Flush();
-        }
-        catch (IOException)
-        {
-            // It is gone; Wait says how.
         }
 
         return Wait();
@@ -77,10 +79,18 @@ internal sealed class HostChild : IDisposable
     private string? Wait()
     {
         Volatile.Write(ref _runningSince, Environment.TickCount64);
-        var answer = _process!.StandardOutput.BaseStream.ReadByte();
+        byte token;
+        nint answer;
+        while ((answer = ReadFrom(_answers, &token, 1)) < 0 && Marshal.GetLastPInvokeError() == Interrupted)
+        {
+        }
+
         var isLate = Interlocked.Exchange(ref _runningSince, 0) < 0;
-        return answer >= 0 && !isLate ? null : isLate ? Stop("it ran for too long") : Stop("it died");
+        return answer == 1 && !isLate ? null : isLate ? Stop("it ran for too long") : Stop("it died");
     }
+
+    /// <summary>The pipe's own number: a stream would take longer for a byte than the child for a case.</summary>
+    private static int DescriptorOf(Stream stream) => (int)((PipeStream)stream).SafePipeHandle.DangerousGetHandle();
 
     private void KillIfLate()
     {
@@ -108,4 +118,10 @@ internal sealed class HostChild : IDisposable
             process.Dispose();
         }
     }
+
+    [DllImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static extern nint ReadFrom(int file, byte* buffer, nint length);
+
+    [DllImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static extern nint WriteTo(int file, byte* buffer, nint length);
 }

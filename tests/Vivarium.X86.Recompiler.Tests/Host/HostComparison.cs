@@ -79,7 +79,17 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
             return difference;
         }
 
-        var at = _host.Frames.CommonPrefixLength(machine.Frames);
-        return at == _host.Frames.Length ? null : $"memory differs at {LabComparison.Place(at, program.Mode)}: {machine.Frames[at]:X2}, host {_host.Frames[at]:X2}";
+        for (var i = 0; i < LabLayout.FrameCount; i++)
+        {
+            var host = _host.Frames.Slice(i << 12, 0x1000);
+            var mine = machine.Frame(i);
+            if (!host.SequenceEqual(mine))
+            {
+                var at = host.CommonPrefixLength(mine);
+                return $"memory differs at {LabComparison.Place((i << 12) + at, program.Mode)}: {mine[at]:X2}, host {host[at]:X2}";
+            }
+        }
+
+        return null;
     }
 }

@@ -103,10 +103,10 @@ internal static class HostDifferences
 
             // How long an instruction is that does not exist.
             GeneralProtection when instruction.IsInvalid => true,
-            InvalidOpcode => IsPermuteWithoutW(program, ended.Rip),
+            InvalidOpcode => IsPermuteWithoutW(program, ended.Rip) || IsLockedVerw(program, ended.Rip),
 
             // AMD takes misaligned operands of the SHA instructions; bit 17 of MXCSR exists there and lets others pass.
-            GeneralProtection => IsSha(instruction) || IsMaskedStore(instruction)
+            GeneralProtection => IsSha(instruction) || IsMaskedStore(instruction) || IsOffsetNonCanonical(instruction, ended)
                 || instruction.Mnemonic is Mnemonic.Ldmxcsr or Mnemonic.Vldmxcsr or Mnemonic.Fxrstor or Mnemonic.Fxrstor64,
 
             // With a mask of zeros a page fault is the processor's choice (Intel SDM Vol. 2B, MASKMOVDQU).
@@ -115,9 +115,38 @@ internal static class HostDifferences
         };
     }
 
-    /// <summary>Accesses that fail in two ways: which exception comes first is the processor's choice (Intel SDM Vol. 3A table 6-2, priority 10), but for #GP of an address before #AC.</summary>
+    /// <summary>VERW with a LOCK prefix is #UD (Intel SDM Vol. 2C, VERW); AMD processors whose VERW clears buffers execute it, in memory alone.</summary>
+    private static bool IsLockedVerw(LabProgram program, ulong rip)
+    {
+        var code = program.CodeAt(rip);
+        var opcode = code.IndexOf((byte)0x0F);
+        return opcode > 0 && code[..opcode].Contains((byte)0xF0) && code.Length > opcode + 2 && code[opcode + 1] == 0 && (code[opcode + 2] & 0x38) == 0x28 && code[opcode + 2] < 0xC0;
+    }
+
+    /// <summary>
+    /// The sum of the FS or GS base and the offset must be canonical (Intel SDM Vol. 3A §3.4.4.1). AMD wants the offset alone to be so too.
+    /// </summary>
+    private static bool IsOffsetNonCanonical(in Instruction instruction, CaseOutcome ended)
+    {
+        if (instruction.MemorySegment is not (Register.FS or Register.GS)
+            || Enumerable.Range(0, instruction.OpCount).Select(instruction.GetOpKind).ToList().IndexOf(OpKind.Memory) is not (>= 0 and var operand))
+        {
+            return false;
+        }
+
+        var offset = instruction.GetVirtualAddress(operand, 0, (register, _, _) => register.IsSegmentRegister() ? 0 : Value(register, ended));
+        return (ulong)((long)(offset << 16) >> 16) != offset;
+    }
+
+    private static ulong Value(Register register, CaseOutcome ended)
+    {
+        var whole = ended.Gpr[register.GetFullRegister().GetNumber()];
+        return register.GetSize() switch { 8 => whole, 4 => (uint)whole, _ => (byte)whole };
+    }
+
+    /// <summary>Accesses that fail in two ways: which exception comes first is the processor's choice (Intel SDM Vol. 3A table 6-2, priority 10), but for #GP of an address before #AC. Of a call, one is the target's and the other the stack's.</summary>
     private static bool IsOrderOpen(in Instruction instruction, int first, int second) =>
-        HasSeveralAccesses(instruction) || first == PageFault || second == PageFault;
+        HasSeveralAccesses(instruction) || first == PageFault || second == PageFault || instruction.FlowControl == FlowControl.IndirectCall;
 
     private static bool IsAccess(int vector) => vector is StackFault or GeneralProtection or PageFault or AlignmentCheck;
 

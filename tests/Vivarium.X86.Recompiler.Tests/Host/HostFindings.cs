@@ -142,4 +142,39 @@ public sealed class HostFindings
         Assert.Null(comparison.Difference(new LabProgram(LabMode.User64, 0, Convert.FromHexString("440F38C95918E9F5FFFFFF")), LabState.Parse("rcx=5f0290 rsp=5f003a flags=2 ist=1")));
         Assert.Equal(1, comparison.Discarded);
     }
+
+    /// <summary>A bit offset that leads to the pages of the lab's kernel, which the host does not have: whether a page is there is not compared.</summary>
+    [Fact]
+    public void ABitOfTheKernelsPagesFaultsOnBoth() => HostRegression.Check(LabMode.User64, 0x0, "41B9A498008F4D0FB34C2400", "rsp=5f1248 r12=5021f0 flags=2 ist=1");
+
+    /// <summary>What processors do differently, each as it was found: LOCK VERW; offsets from GS that are not canonical; calls with a bad target and a misaligned stack.</summary>
+    [Theory]
+    [InlineData("F00F002C", "rsp=504fee flags=2 ist=1")]
+    [InlineData("650F6738", "rax=800000000000 rsp=5f1fe7 flags=40002 gs=fffffffffffffff4 ist=1")]
+    [InlineData("658B08", "rax=800000000000 rsp=5f1fe8 flags=2 gs=fffffffffffffff4 ist=1")]
+    [InlineData("FFD7", "rsp=5f1fcf rdi=b47c49cf88e7dbda flags=40002 ist=1")]
+    [InlineData("41FFD4", "rsp=5f100f r12=a7ea4c22be31215d flags=40002 ist=1")]
+    public void WhatProcessorsDoDifferentlyIsNoFailure(string code, string state)
+    {
+        Assert.SkipUnless(HostMachine.IsSupported, "Needs a Linux x64 host.");
+        using var comparison = new HostComparison(TestEngine.Create);
+        Assert.Null(comparison.Difference(new LabProgram(LabMode.User64, 0, Convert.FromHexString(code)), LabState.Parse(state)));
+        Assert.Equal(1, comparison.Compared + comparison.Discarded);
+    }
+
+    /// <summary>A return address that was changed: the flags that SHLD leaves undefined come along to wherever it leads.</summary>
+    [Fact]
+    public void UndefinedFlagsReturnAnywhere() => HostRegression.Check(
+        LabMode.User64,
+        0x0,
+        "0F820600000066450F407100E8000000006566670FA41425230000000A0F96442400C3",
+        "rdx=74833b81f1f507a6 rsp=5f0ee0 flags=3 gs=500570 ist=1");
+
+    /// <summary>VPCMPISTRI and VPCMPESTRI write ECX: what is at [RCX] behind them is elsewhere, in the next round of an unrolled loop too.</summary>
+    [Theory]
+    [InlineData("C5F0156900C4E379634600004183EF017FEE")]
+    [InlineData("C5F0156900C4E379614600004183EF017FEE")]
+    [InlineData("C5F0156900660F3A634600004183EF017FEE")]
+    public void AnIndexInEcxChangesTheAddress(string code) =>
+        HostRegression.Check(LabMode.User64, 0x0, code, "rax=10 rdx=10 rcx=5f0700 rsp=5f1308 rsi=5049c0 r15=5 flags=2 ist=1");
 }

@@ -5,17 +5,31 @@ namespace Vivarium.X86.Tests;
 /// <summary>Which arithmetic flags the manual leaves undefined at each instruction of a program, on any path to it.</summary>
 internal sealed class FlagDefinedness
 {
-    private readonly IReadOnlyList<Instruction> _instructions;
+    private readonly List<Instruction> _instructions;
     private readonly ulong[] _before;
 
-    public FlagDefinedness(IReadOnlyList<Instruction> instructions, IReadOnlyDictionary<ulong, int> indices)
+    /// <summary>What each instruction leaves undefined, and what it defines.</summary>
+    private readonly (ulong Undefined, ulong Written)[] _effects;
+
+    public FlagDefinedness(List<Instruction> instructions, Dictionary<ulong, int> indices)
     {
         _instructions = instructions;
         _before = new ulong[instructions.Count];
+        _effects = new (ulong, ulong)[instructions.Count];
+        for (var i = 0; i < instructions.Count; i++)
+        {
+            _effects[i] = Effect(instructions[i]);
+        }
+
         Solve(indices);
         FirstUndefinedRead = -1;
         for (var i = 0; i < instructions.Count && FirstUndefinedRead < 0; i++)
         {
+            if (_before[i] == 0)
+            {
+                continue;
+            }
+
             // R11 gets all of them.
             var read = instructions[i].Mnemonic == Mnemonic.Syscall ? Rflags.Arithmetic : Bits(instructions[i].RflagsRead);
             if ((read & _before[i]) != 0)
@@ -28,26 +42,80 @@ internal sealed class FlagDefinedness
     public int FirstUndefinedRead { get; }
 
     /// <summary>What may be undefined behind any instruction.</summary>
-    public ulong Anywhere => _instructions.Select((instruction, index) => After(instruction, _before[index])).Aggregate(0UL, (all, flags) => all | flags);
+    public ulong Anywhere
+    {
+        get
+        {
+            var all = 0UL;
+            for (var i = 0; i < _before.Length; i++)
+            {
+                all |= After(i);
+            }
+
+            return all;
+        }
+    }
 
     public ulong Before(int index) => _before[index];
 
-    private void Solve(IReadOnlyDictionary<ulong, int> indices)
+    private ulong After(int index) => (_before[index] & ~_effects[index].Written) | _effects[index].Undefined;
+
+    private void Solve(Dictionary<ulong, int> indices)
     {
-        var returns = Enumerable.Range(0, _instructions.Count).Where(IsReturnTarget).ToArray();
+        List<int>? returns = null;
         for (var changed = true; changed;)
         {
             changed = false;
             for (var i = 0; i < _instructions.Count; i++)
             {
-                var after = After(_instructions[i], _before[i]);
-                foreach (var next in Successors(i, indices, returns))
+                // Most programs leave nothing undefined, and then there is nothing to pass on.
+                if (After(i) is var after && after != 0)
                 {
-                    changed |= (after & ~_before[next]) != 0;
-                    _before[next] |= after;
+                    changed |= Pass(after, i, indices, ref returns);
                 }
             }
         }
+    }
+
+    /// <summary>Gives flags to where an instruction may go on. An indirect branch may go anywhere in the program.</summary>
+    private bool Pass(ulong flags, int index, Dictionary<ulong, int> indices, ref List<int>? returns)
+    {
+        var changed = false;
+        var flow = _instructions[index].FlowControl;
+        if (flow is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch or FlowControl.Call
+            && indices.TryGetValue(_instructions[index].NearBranchTarget, out var branch))
+        {
+            changed = Add(flags, branch);
+        }
+
+        if (flow is FlowControl.Return)
+        {
+            returns ??= [.. Enumerable.Range(0, _instructions.Count).Where(IsReturnTarget)];
+            foreach (var target in returns)
+            {
+                changed |= Add(flags, target);
+            }
+        }
+        else if (flow is FlowControl.IndirectBranch or FlowControl.IndirectCall)
+        {
+            for (var i = 0; i < _instructions.Count; i++)
+            {
+                changed |= Add(flags, i);
+            }
+        }
+        else if (flow is not FlowControl.UnconditionalBranch && index + 1 < _instructions.Count)
+        {
+            changed |= Add(flags, index + 1);
+        }
+
+        return changed;
+    }
+
+    private bool Add(ulong flags, int index)
+    {
+        var changed = (flags & ~_before[index]) != 0;
+        _before[index] |= flags;
+        return changed;
     }
 
     /// <summary>Whether a RET may lead to an instruction: it is behind a call, or its address was put into a register.</summary>
@@ -63,37 +131,7 @@ internal sealed class FlagDefinedness
         _ => 0,
     };
 
-    /// <summary>Where it may go on. An indirect branch may go anywhere in the program.</summary>
-    private IEnumerable<int> Successors(int index, IReadOnlyDictionary<ulong, int> indices, int[] returns)
-    {
-        var flow = _instructions[index].FlowControl;
-        if (flow is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch or FlowControl.Call
-            && indices.TryGetValue(_instructions[index].NearBranchTarget, out var branch))
-        {
-            yield return branch;
-        }
-
-        if (flow is FlowControl.Return)
-        {
-            foreach (var target in returns)
-            {
-                yield return target;
-            }
-        }
-        else if (flow is FlowControl.IndirectBranch or FlowControl.IndirectCall)
-        {
-            for (var i = 0; i < _instructions.Count; i++)
-            {
-                yield return i;
-            }
-        }
-        else if (flow is not FlowControl.UnconditionalBranch && index + 1 < _instructions.Count)
-        {
-            yield return index + 1;
-        }
-    }
-
-    private static ulong After(in Instruction instruction, ulong before)
+    private static (ulong Undefined, ulong Written) Effect(in Instruction instruction)
     {
         var undefined = Bits(instruction.RflagsUndefined);
         var written = Bits(instruction.RflagsWritten | instruction.RflagsCleared | instruction.RflagsSet);
@@ -113,7 +151,7 @@ internal sealed class FlagDefinedness
                 or Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd or Mnemonic.Scasq ? 0 : written;
         }
 
-        return (before & ~written) | undefined;
+        return (undefined, written);
     }
 
     /// <summary>Shifts and rotates; the count is null when CL holds it.</summary>

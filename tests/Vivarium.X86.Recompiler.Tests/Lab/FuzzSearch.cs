@@ -66,12 +66,21 @@ internal sealed class FuzzSearch(int first, int step, int most, int mostFailures
         using var comparison = Open();
         if (comparison.Difference(made.Program!, made.State) is null)
         {
-            _failures.TryAdd("", $"Seed {made.Seed} fails only after earlier ones (first seed {_first}, every {step}): {difference}\n{made}");
+            Keep("", $"Seed {made.Seed} fails only after earlier ones (first seed {_first}, every {step}): {difference}\n{made}");
             return;
         }
 
         var smallest = CaseShrinker.Minimise(made, candidate => comparison.Difference(candidate.Program!, candidate.State) is not null);
         var instructions = string.Join(' ', smallest.Program!.Instructions.Select(instruction => instruction.Code));
-        _failures.TryAdd(instructions, $"Seed {made.Seed}: {comparison.Difference(smallest.Program!, smallest.State)}\n{smallest}");
+        Keep(instructions, $"Seed {made.Seed}: {comparison.Difference(smallest.Program!, smallest.State)}\n{smallest}");
+    }
+
+    /// <summary>Says a failure at once too: a long search may be ended before it tells all.</summary>
+    private void Keep(string instructions, string failure)
+    {
+        if (_failures.TryAdd(instructions, failure))
+        {
+            Console.Error.WriteLine(failure);
+        }
     }
 }

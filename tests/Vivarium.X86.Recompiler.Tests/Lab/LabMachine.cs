@@ -9,6 +9,11 @@ internal sealed unsafe class LabMachine : IDisposable
     public const long Budget = 4000;
 
     private const long MostSlices = 4 * Budget;
+    private const int KernelStacksBytes = 0x2000;
+    private const int KernelStacksBit = 1 << LabLayout.FrameCount;
+    private const int EntriesBit = KernelStacksBit << 1;
+
+    private static readonly byte[] s_zeros = new byte[0x1000];
 
     private readonly EngineProbe _engine;
     private readonly X86Cpu _cpu;
@@ -17,17 +22,22 @@ internal sealed unsafe class LabMachine : IDisposable
     private readonly LabTables _tables32;
     private readonly CpuState[] _templates = new CpuState[4];
     private readonly byte[] _frames = new byte[LabLayout.FrameCount << 12];
-    private readonly byte[] _present = new byte[LabLayout.FrameCount << 12];
-    private readonly byte[] _wanted = new byte[LabLayout.FrameCount << 12];
-    private readonly byte[] _kernelStacks = new byte[0x2000];
-    private readonly byte[] _noStacks = new byte[0x2000];
+    private readonly byte[] _wanted = new byte[0x1000];
+    private readonly byte[] _kernelStacks = new byte[KernelStacksBytes];
     private readonly ulong[] _entries;
+    private readonly bool _likeHost;
+    private LabMode _mode;
+    private bool? _usesIst;
+
+    /// <summary>Which of the frames, the kernel's stacks (behind them) and the tables' entries (last) are copied out since the last case, by bits.</summary>
+    private int _copied;
 
     /// <param name="engine">Makes the engine; null is the interpreter.</param>
     /// <param name="likeHost">User code finds what a process of the host would: its pages alone, and a breakpoint instruction that it may use.</param>
     /// <param name="isExact">Slices end after as many instructions as they are told.</param>
     public LabMachine(Func<ExecutionEngineProvider?> engine, bool likeHost = false, bool isExact = false)
     {
+        _likeHost = likeHost;
         Memory.AddRam(0, LabLayout.RamBytes);
         _engine = new EngineProbe(engine());
         _cpu = new X86Cpu(new X86CpuOptions { Memory = Memory, MmioPort = _mmio, Engine = _engine, ExactBudget = isExact });
@@ -52,12 +62,48 @@ internal sealed unsafe class LabMachine : IDisposable
 
     public IReadOnlyList<(ulong Gpa, int SizeBytes, ulong Value, bool IsWrite)> MmioLog => _mmio.Log;
 
-    /// <summary>The physical frames of code and data, in the order of <see cref="LabLayout.Frame"/>.</summary>
-    public Span<byte> Frames => _frames;
+    /// <summary>A copy of the physical frames of code and data, in the order of <see cref="LabLayout.Frame"/>; to be looked at before the next case.</summary>
+    public Span<byte> Frames
+    {
+        get
+        {
+            for (var i = 0; i < LabLayout.FrameCount; i++)
+            {
+                CopyFrame(i);
+            }
 
-    public Span<byte> KernelStacks => _kernelStacks;
+            return _frames;
+        }
+    }
 
-    public ReadOnlySpan<ulong> Entries(LabMode mode) => _entries.AsSpan(0, Tables(mode).Count);
+    public Span<byte> KernelStacks
+    {
+        get
+        {
+            if ((_copied & KernelStacksBit) == 0)
+            {
+                _copied |= KernelStacksBit;
+                Memory.TryRead(LabLayout.KernelStackGpa, _kernelStacks);
+            }
+
+            return _kernelStacks;
+        }
+    }
+
+    public ReadOnlySpan<ulong> Entries(LabMode mode)
+    {
+        if ((_copied & EntriesBit) == 0)
+        {
+            _copied |= EntriesBit;
+            Tables(_mode).Read(_entries);
+        }
+
+        return _entries.AsSpan(0, Tables(mode).Count);
+    }
+
+    // SAFETY: a frame is a whole page of RAM, which stays where it is for as long as nothing seals or forks this memory.
+    /// <summary>A frame as it is in guest memory.</summary>
+    public ReadOnlySpan<byte> Frame(int number) => new(Memory.GetReadPage(LabLayout.Frame[number]), 0x1000);
 
     public LabTables Tables(LabMode mode) => mode.Bits() == 64 ? _tables64 : _tables32;
 
@@ -77,16 +123,6 @@ internal sealed unsafe class LabMachine : IDisposable
             Exit = new VcpuExit(exit.Reason, Exit.Instructions + exit.Instructions);
         }
         while (Exit.Reason == VcpuExitReason.Budget && Exit.Instructions < Budget && ++slices < MostSlices);
-        var frame = 0;
-        foreach (var gpa in LabLayout.Frame)
-        {
-            Memory.TryRead(gpa, _frames.AsSpan(frame++ << 12, 0x1000));
-        }
-
-        _frames.CopyTo(_present, 0);
-
-        Memory.TryRead(LabLayout.KernelStackGpa, _kernelStacks);
-        Tables(program.Mode).Read(_entries);
     }
 
     /// <summary>Clears bits of a byte in what was last written to the device at a linear address.</summary>
@@ -106,7 +142,7 @@ internal sealed unsafe class LabMachine : IDisposable
     {
         if (linear - (LabLayout.Kernel + LabLayout.KernelStackGpa) < 0x2000)
         {
-            return _kernelStacks.AsSpan((int)(linear - LabLayout.Kernel - LabLayout.KernelStackGpa));
+            return KernelStacks[(int)(linear - LabLayout.Kernel - LabLayout.KernelStackGpa)..];
         }
 
         foreach (var page in LabLayout.Pages(mode.Bits() == 64))
@@ -114,6 +150,7 @@ internal sealed unsafe class LabMachine : IDisposable
             if (page.Linear == (linear & ~0xFFFUL) && page.Gpa >= LabLayout.Frame[0] && page.Gpa < LabLayout.RamBytes)
             {
                 var offset = (int)(page.Gpa - LabLayout.Frame[0]);
+                CopyFrame(offset >> 12);
                 return _frames.AsSpan(offset, 0x1000)[(int)(linear & 0xFFF)..];
             }
         }
@@ -131,22 +168,34 @@ internal sealed unsafe class LabMachine : IDisposable
     private void Load(LabProgram program, LabState state)
     {
         _mmio.Log.Clear();
+        _copied = 0;
+        _mode = program.Mode;
         var content = LabData.Content(state.Data);
-        var frame = 0;
-        foreach (var gpa in LabLayout.Frame)
+        for (var i = 0; i < LabLayout.FrameCount; i++)
         {
             // Pages that are as they should be are not touched: code that runs again keeps its translation.
-            var wanted = _wanted.AsSpan(frame << 12, 0x1000);
-            content.Slice(frame << 12, 0x1000).CopyTo(wanted);
-            program.CopyTo(gpa, wanted);
-            if (!wanted.SequenceEqual(_present.AsSpan(frame++ << 12, 0x1000)))
+            var wanted = content.Slice(i << 12, 0x1000);
+            if (program.IsIn(LabLayout.Frame[i]))
             {
-                Memory.TryWrite(gpa, wanted);
+                wanted.CopyTo(_wanted);
+                program.CopyTo(LabLayout.Frame[i], _wanted);
+                wanted = _wanted;
+            }
+
+            if (!wanted.SequenceEqual(Frame(i)))
+            {
+                Memory.TryWrite(LabLayout.Frame[i], wanted);
             }
         }
 
-        Memory.TryWrite(LabLayout.KernelStackGpa, _noStacks);
-        LabKernel.SetIst(Memory, state.UsesIst);
+        ClearKernelStacks();
+        if (!_likeHost || _usesIst != state.UsesIst)
+        {
+            // User code cannot change it.
+            _usesIst = state.UsesIst;
+            LabKernel.SetIst(Memory, state.UsesIst);
+        }
+
         Tables(program.Mode).Reset();
 
         *State = _templates[(int)program.Mode];
@@ -176,6 +225,27 @@ internal sealed unsafe class LabMachine : IDisposable
 
         // Written through the processor, so that it looks at its mode and forgets translations.
         _cpu[X86Register.Cr3] = Tables(program.Mode).Root;
+    }
+
+    private void CopyFrame(int number)
+    {
+        if ((_copied & (1 << number)) == 0)
+        {
+            _copied |= 1 << number;
+            Frame(number).CopyTo(_frames.AsSpan(number << 12));
+        }
+    }
+
+    private void ClearKernelStacks()
+    {
+        for (var gpa = LabLayout.KernelStackGpa; gpa < LabLayout.KernelStackGpa + KernelStacksBytes; gpa += 0x1000)
+        {
+            // SAFETY: as for Frame.
+            if (new ReadOnlySpan<byte>(Memory.GetReadPage(gpa), 0x1000).ContainsAnyExcept((byte)0))
+            {
+                Memory.TryWrite(gpa, s_zeros);
+            }
+        }
     }
 
     /// <summary>The state with what engines may leave as they like made equal: scratch fields and the form of the flags.</summary>

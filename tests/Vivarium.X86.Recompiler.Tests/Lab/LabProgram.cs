@@ -19,7 +19,7 @@ internal sealed class LabProgram
         Offset = offset;
         _code = [.. code, Halt];
         var decoder = Decoder.Create(mode.Bits(), _code, Rip);
-        var instructions = new List<Instruction>();
+        var instructions = new List<Instruction>(16);
         while (decoder.IP < Rip + (ulong)_code.Length)
         {
             _indices.Add(decoder.IP, instructions.Count);
@@ -55,27 +55,46 @@ internal sealed class LabProgram
     /// <summary>Whether a branch, or an address that is put into a register, leads into the middle of an instruction: then others run than those that are known.</summary>
     public bool LeadsAstray => Instructions.Any(instruction => IsAstray(instruction.NearBranchTarget) || IsAstray(FlagDefinedness.AddressIn(instruction)));
 
+    /// <summary>The address that a RET takes may have been changed in memory, to that of any instruction.</summary>
+    private bool MayReturnAnywhere => Instructions.Any(instruction => instruction.FlowControl == FlowControl.Return);
+
     private bool IsAstray(ulong rip) => rip - Rip < (ulong)_code.Length && !Contains(rip);
 
     /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>
-    public ulong UndefinedAt(ulong rip) => _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
+    public ulong UndefinedAt(ulong rip) => MayReturnAnywhere ? UndefinedAnywhere
+        : _indices.TryGetValue(rip, out var index) ? _flags.Before(index)
         : Contains(rip) ? _flags.Before(Instructions.Count - 1)
         : UndefinedAnywhere;
 
     public ulong UndefinedAnywhere => _flags.Anywhere;
 
+    /// <summary>Whether any of it is in a physical page.</summary>
+    public bool IsIn(ulong gpa) => FirstOf(gpa) is var first && first >= 0 && first < Offset + _code.Length && first + 0x1000 > Offset;
+
     /// <summary>Puts what belongs into a physical page there.</summary>
     public void CopyTo(ulong gpa, Span<byte> frame)
     {
-        foreach (var page in LabLayout.Pages(Mode.Bits() == 64).Take(LabLayout.CodePages).Where(page => page.Gpa == gpa))
+        if (IsIn(gpa))
         {
-            var first = (int)(page.Linear - LabLayout.Code);
+            var first = FirstOf(gpa);
             var (start, end) = (Math.Max(first, Offset), Math.Min(first + 0x1000, Offset + _code.Length));
-            if (start < end)
+            _code.AsSpan(start - Offset, end - start).CopyTo(frame[(start - first)..]);
+        }
+    }
+
+    /// <summary>Where a physical page is among the pages of code, in bytes; −1 if it is none.</summary>
+    private int FirstOf(ulong gpa)
+    {
+        var pages = LabLayout.Pages(Mode.Bits() == 64);
+        for (var i = 0; i < LabLayout.CodePages; i++)
+        {
+            if (pages[i].Gpa == gpa)
             {
-                _code.AsSpan(start - Offset, end - start).CopyTo(frame[(start - first)..]);
+                return (int)(pages[i].Linear - LabLayout.Code);
             }
         }
+
+        return -1;
     }
 
     /// <summary>Whether the code is still as it was.</summary>

@@ -28,6 +28,8 @@ internal sealed unsafe class WrongProvider : ExecutionEngineProvider
 
         public void Clear() => interpreter.Clear();
 
+        public ulong? FindStaleCode() => interpreter.FindStaleCode();
+
         public void HoldOffset(ulong address) => interpreter.HoldOffset(address);
 
         public void ReleaseOffset(ulong address) => interpreter.ReleaseOffset(address);

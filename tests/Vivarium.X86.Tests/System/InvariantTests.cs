@@ -48,4 +48,37 @@ public sealed unsafe class InvariantTests
         entry->WriteTag = entry->ReadTag;
         Assert.Throws<InvariantException>(() => program.Cpu.Core.CheckTlb());
     }
+
+    [Theory]
+    [InlineData(GuestProgram.Data)]
+    [InlineData(GuestProgram.Data + 0xFFF)]
+    public void CodeThatChangedWithoutAWordIsFound(ulong at)
+    {
+        Assert.SkipUnless(IsDebug, "Invariants are checked in debug builds only.");
+        using var program = GuestProgram.Long(c => c.hlt());
+        program.Load(c => { c.mov(Iced.Intel.AssemblerRegisters.eax, 0x1234); c.hlt(); }, at, at);
+        program[X86Register.Rip] = at;
+        program.Run().AssertCompleted();
+        program[X86Register.Rip] = at;
+        program.Run().AssertCompleted();
+
+        // SAFETY: a page of RAM, of which nobody is told that it was written.
+        program.Memory.GetReadPage((at + 1) & ~0xFFFUL)[(at + 1) & 0xFFF] ^= 1;
+        program[X86Register.Rip] = GuestProgram.CodeBase;
+        Assert.Throws<InvariantException>(() => program.Run());
+    }
+
+    [Fact]
+    public void CodeThatIsWrittenIsGivenUp()
+    {
+        using var program = GuestProgram.Long(c => c.hlt());
+        program.Load(c => { c.mov(Iced.Intel.AssemblerRegisters.eax, 0x1234); c.hlt(); }, GuestProgram.Data, GuestProgram.Data);
+        for (var value = 0u; value < 3; value++)
+        {
+            program.Memory.Write(GuestProgram.Data + 1, value);
+            program[X86Register.Rip] = GuestProgram.Data;
+            program.Run().AssertCompleted();
+            Assert.Equal(value, program[X86Register.Rax]);
+        }
+    }
 }
