@@ -3,16 +3,20 @@
 # guests in two processes, and in one; HTTP of a process to a guest in it. Takes some minutes, ten at most.
 #   eng/measure-network.sh [SECONDS [FILE]]     of each transfer, default 10; the tables are appended to FILE, default
 #                                               benchmarks/results/<date>-network.md
-# Needs iperf3; without qemu-system-x86_64 its column stays empty. A part that fails leaves its cells empty. Exit code 1: a promise was not kept.
+# Builds what it runs, unless BUILD=no. Needs iperf3; without qemu-system-x86_64 its column stays empty. A part that fails leaves its cells empty.
+# Exit code 1: a promise was not kept.
 set -uo pipefail
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 seconds=${1:-10}
 file=$(realpath -m "${2:-$root/benchmarks/results/$(date +%F)-network.md}")
 command -v iperf3 > /dev/null || { echo "eng/measure-network.sh needs iperf3 on this machine (package iperf3)." >&2; exit 1; }
-for project in src/Vivarium.Cli benchmarks/Vivarium.Measurements; do
-  dotnet build -c Release -v q --nologo "$root/$project" || exit 1
-done
-patience=$((60 + 3 * seconds))
+if [ "${BUILD:-yes}" = yes ]; then
+  for project in src/Vivarium.Cli benchmarks/Vivarium.Measurements; do
+    dotnet build -c Release -v q --nologo "$root/$project" || exit 1
+  done
+fi
+
+patience=$((110 + 3 * seconds))
 . "$root/eng/network-guests.sh"
 
 # rate LOG SECTION, median LOG: what a guest's log says.

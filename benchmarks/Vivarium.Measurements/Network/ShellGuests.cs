@@ -31,6 +31,9 @@ internal sealed class ShellGuests : IAsyncDisposable
 
     public UserModeGateway Gateway { get; }
 
+    /// <summary>Where the first guest is on the switch.</summary>
+    public SwitchPort FirstPort { get; private set; } = null!;
+
     public async Task StartAsync()
     {
         foreach (var machine in _machines)
@@ -73,7 +76,7 @@ internal sealed class ShellGuests : IAsyncDisposable
         var kernel = File.ReadAllBytes(Path.Combine(Repository.GuestFolder("network-cloud"), "vmlinuz"));
         return options.CreateBuilder().WithMemory(256 << 20)
             .WithBootLoader(new LinuxBootLoader(kernel, File.ReadAllBytes(initrd), "console=ttyS0 panic=-1 quiet"))
-            .AddVirtioNet(_switch, new VirtioNetOptions { Address = mac })
+            .AddVirtioNet(_switch, new VirtioNetOptions { Address = mac }, created: (_, port) => FirstPort ??= port)
             .Build();
     }
 }
