@@ -38,15 +38,15 @@ begin "$vivarium" run --boot bios --memory 1G --drive "$disk,overlay=on" --timeo
   --net "user,hostloopback=$port,dns=files:10.0.2.2,loss=1,hostfwd=tcp:127.0.0.1:0-:22"
 log_in
 echo "ok: booted and logged in after $(seconds) s"
-run "printf '[Match]\nName=e*\n[Network]\nDHCP=yes\n[DHCPv4]\nUseDomains=yes\n' > /etc/systemd/network/lan.network" 20
-run "systemctl enable --now systemd-networkd systemd-resolved" 60
-run "for i in \$(seq 100); do networkctl --no-pager | grep -q routable && break; sleep 1; done; ip -4 addr | grep -q 10.0.2.15" 120
+run "printf '[Match]\nName=e*\n[Network]\nDHCP=yes\n[DHCPv4]\nUseDomains=yes\n' > /etc/systemd/network/lan.network" 300
+run "systemctl enable --now systemd-networkd systemd-resolved" 300
+run "for i in \$(seq 100); do networkctl --no-pager | grep -q routable && break; sleep 1; done; ip -4 addr | grep -q 10.0.2.15" 300
 echo "ok: systemd-networkd has 10.0.2.15 by DHCP"
-run "resolvectl query files | grep -q 10.0.2.2" 60
+run "resolvectl query files | grep -q 10.0.2.2" 300
 echo "ok: systemd-resolved knows the host's name 'files'"
-run "mkdir -p /root/.ssh && echo $(cut -d ' ' -f 1,2 "$work/key.pub") > /root/.ssh/authorized_keys && chmod -R go= /root/.ssh && systemctl start dropbear" 60
+run "mkdir -p /root/.ssh && echo $(cut -d ' ' -f 1,2 "$work/key.pub") > /root/.ssh/authorized_keys && chmod -R go= /root/.ssh && systemctl start dropbear" 300
 forwarded=$(sed -n 's/^vivarium: TCP 127.0.0.1:\([0-9]*\) leads to port 22 .*/\1/p' "$work/errors")
-name=$(timeout 120 ssh -i "$work/key" -p "$forwarded" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes root@127.0.0.1 hostname 2> "$work/ssh.errors") \
+name=$(timeout 300 ssh -i "$work/key" -p "$forwarded" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes root@127.0.0.1 hostname 2> "$work/ssh.errors") \
   || { cat "$work/ssh.errors" >&2; exit 1; }
 [ "$name" = vivarium ] || { echo "not ok: over ssh the guest calls itself '$name'" >&2; exit 1; }
 echo "ok: ssh over a forwarded port reaches dropbear"

@@ -97,7 +97,7 @@ internal static class NetworkProof
         var good = counts.Sum(static count => count[0]) + answers;
         var bad = counts.Sum(static count => count[1]) + failures;
         var what = $"mixed traffic, {minutes.ToString(CultureInfo.InvariantCulture)} min: transfers of 4 MiB down and up, names, pings of the gateway and the guest, answers to this process";
-        report.Add(bad == 0 && counts.Count == loops.Length && counts.TrueForAll(static count => count[0] > 0), what, "0 failed", $"{string.Join(", ", counts.Select(static count => count[0]))}, {answers}; {bad} of {good + bad} failed");
+        report.Add(bad == 0 && counts.Count == loops.Length && counts.TrueForAll(static count => count[0] > 0), what, "0 failed", $"{string.Join(", ", counts.Select(static count => count[0]))}, {answers}; {bad} of {good + bad} failed: {string.Join(", ", counts.Select(static count => count[1]))}, {failures}");
         report.Add(await UntilAsync(() => pair.Gateway.ConnectionCount <= 1), "connections left, the HTTP client's aside", "0", $"{Math.Max(0, pair.Gateway.ConnectionCount - 1)}");
         report.Add(last.Heap - first.Value.Heap <= AllowedHeapGrowthMiB, "managed heap grows by, MiB", $"at most {AllowedHeapGrowthMiB}", $"{last.Heap - first.Value.Heap:F1} to {last.Heap:F0}");
         report.Add(null, "resident memory over that time, MiB", "", string.Join(" ", curve.Select(static value => value.ToString("F0", CultureInfo.InvariantCulture))));
