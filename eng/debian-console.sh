@@ -48,9 +48,9 @@ run() {
 }
 
 log_in() {
-  wait_for "login: " 180
+  wait_for "login: " 600
   say root
-  wait_for "Password: " 30
+  wait_for "Password: " 120
   say vivarium
-  wait_for "root@vivarium" 60
+  wait_for "root@vivarium" 120
 }
