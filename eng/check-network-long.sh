@@ -6,14 +6,6 @@
 set -euo pipefail
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 "$root/eng/get-game-guest.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cat > "$work/check.sh" << 'TEXT'
-udhcpc -i eth0 -s /lease.sh -n -q
-stty cols 500
-export PS1='guest# '
-echo "Vivarium guest ready"
-setsid cttyhack sh
-TEXT
-(cd "$work" && echo check.sh | cpio -o -H newc --quiet -R 0:0) | gzip -1n | cat "$root/artifacts/guest/network-cloud/initrd.img" - > "$root/artifacts/guest/network-shell.img"
+. "$root/eng/network-guests.sh"
+shell_initrd "$root/artifacts/guest/network-shell.img"
 dotnet run -c Release --project "$root/benchmarks/Vivarium.Measurements" -- network "$@"

@@ -7,16 +7,11 @@
 set -uo pipefail
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 megabytes=${1:-16}
-"$root/eng/get-network-guest.sh" || exit 1
 command -v busybox > /dev/null || { echo "eng/check-network.sh needs busybox on this machine (package busybox)." >&2; exit 1; }
-
-guest=$root/artifacts/guest/network-cloud
-work=$(mktemp -d)
+patience=$((120 + megabytes))
+. "$root/eng/network-guests.sh"
 passed=0
 failed=0
-started=()
-trap 'kill "${started[@]}" 2> /dev/null; rm -rf "$work"' EXIT
-tool=${VIVARIUM:-dotnet $root/src/Vivarium.Cli/bin/Release/net10.0/Vivarium.Cli.dll}
 
 # expect NAME COMMAND...: one check.
 expect() {
@@ -29,30 +24,6 @@ expect() {
     failed=$((failed + 1))
     echo "$name: NO"
   fi
-}
-
-# initrd FILE < SCRIPT: an initramfs whose guest runs the script.
-initrd() {
-  rm -rf "$work/check"
-  mkdir "$work/check"
-  cat > "$work/check/check.sh"
-  (cd "$work/check" && echo check.sh | cpio -o -H newc --quiet -R 0:0) | gzip -1 | cat "$guest/initrd.img" - > "$1"
-}
-
-# boot LOG INITRD OPTIONS...: runs a guest to its end.
-boot() {
-  local log=$1 image=$2
-  shift 2
-  $tool run --kernel "$guest/vmlinuz" --initrd "$image" --append "console=ttyS0 quiet panic=-1" --timeout $((120 + megabytes)) "$@" < /dev/null > "$log" 2> "$log.errors"
-}
-
-# until_seen TEXT FILE: waits for a line.
-until_seen() {
-  for _ in $(seq $(((60 + megabytes) * 10))); do
-    grep -q -- "$1" "$2" 2> /dev/null && return 0
-    sleep 0.1
-  done
-  return 1
 }
 
 echo "-- one guest and its gateway"
@@ -123,9 +94,8 @@ if command -v qemu-system-x86_64 > /dev/null; then
   server=$!
   started+=("$server")
   until_seen "serving now" "$work/peer.log"
-  timeout 180 qemu-system-x86_64 -accel tcg -cpu max -m 256 -nographic -no-reboot -kernel "$guest/vmlinuz" -initrd "$work/client.img" \
-    -append "console=ttyS0 quiet panic=-1" -netdev "stream,id=n,server=off,addr.type=unix,addr.path=$work/wire" \
-    -device virtio-net-pci,netdev=n,mac=02:00:00:00:09:02,romfile= < /dev/null > "$work/qemu.log" 2> "$work/qemu.errors"
+  boot_qemu "$work/qemu.log" "$work/client.img" -netdev "stream,id=n,server=off,addr.type=unix,addr.path=$work/wire" \
+    -device virtio-net-pci,netdev=n,mac=02:00:00:00:09:02,romfile=
   wait "$server"
   expect "it pings ours" grep -Eq "[45] packets received" "$work/qemu.log"
   expect "TCP from it to ours: $(sed -n 's/.* \([0-9.]* Mbits.sec\).*receiver.*/\1/p' "$work/qemu.log")" grep -q receiver "$work/qemu.log"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a disk image with Debian 12 from packages: systemd, a getty on the serial port, GRUB for a BIOS, gcc. Needs no root.
-#   eng/make-debian-disk.sh [--kernel cloud|generic] [--size 3G] [--without-gcc] [--output FILE]
+#   eng/make-debian-disk.sh [--kernel cloud|generic] [--size 3G] [--without-gcc] [--include PACKAGE,PACKAGE…] [--output FILE]
 # Result: artifacts/guest/debian/debian-<kernel>.qcow2. Log in as root with the password "vivarium". The root file system is kept as a tar archive
 # beside it, so that the next call is quick. Boot it with
 #   vivarium run --boot bios --drive artifacts/guest/debian/debian-cloud.qcow2,overlay=on --memory 1G --cpus 2
@@ -11,12 +11,14 @@ root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 kernel=cloud
 size=3G
 with_gcc=1
+extra=
 output=
 while [ $# -gt 0 ]; do
   case "$1" in
     --kernel) kernel=$2; shift 2 ;;
     --size) size=$2; shift 2 ;;
     --without-gcc) with_gcc=0; shift ;;
+    --include) extra=$2; shift 2 ;;
     --output) output=$2; shift 2 ;;
     *) sed -n '2,7s/^# //p' "$0" >&2; exit 64 ;;
   esac
@@ -43,12 +45,13 @@ PATH=$PATH:/usr/sbin:/sbin
 target=$root/artifacts/guest/debian
 output=${output:-$target/debian-$kernel.qcow2}
 mkdir -p "$target" "$(dirname "$output")"
-archive=$target/root-$kernel-gcc$with_gcc.tar
+archive=$target/root-$kernel-gcc$with_gcc${extra:+-${extra//,/-}}.tar
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 packages=systemd-sysv,udev,dbus,$meta,initramfs-tools,zstd,kmod,util-linux,login,passwd,procps,iproute2
 [ "$with_gcc" = 0 ] || packages=$packages,gcc,libc6-dev
+packages=$packages${extra:+,$extra}
 
 if [ ! -s "$archive" ]; then
   echo "step 1/4 Installing packages"

@@ -25,6 +25,9 @@ var network = Add("network", "Many connections and mixed traffic of two Linux gu
     (options, result) => NetworkProof.RunAsync(options, result.GetValue(connections), result.GetValue(trafficMinutes)));
 network.Add(trafficMinutes);
 network.Add(connections);
+var transferSeconds = new Option<int>("--seconds") { Description = "How long the guests transfer.", DefaultValueFactory = _ => 10 };
+Add("network-speed", "Pings, TCP between two guests and HTTP to a guest, in one process; eng/measure-network.sh prepares it.",
+    (options, result) => NetworkSpeed.RunAsync(options, result.GetValue(transferSeconds))).Add(transferSeconds);
 var minutes = new Option<double>("--minutes") { Description = "How long it goes on at least.", DefaultValueFactory = _ => 0 };
 var rounds = new Option<int>("--rounds") { Description = "How many boots it has at least.", DefaultValueFactory = _ => 9 };
 var leaks = Add("leaks", "The benchmark guest again and again in one process: memory, mappings, threads, files. Needs benchmarks/guest/make-guest.sh.",

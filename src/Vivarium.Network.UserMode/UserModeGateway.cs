@@ -258,7 +258,7 @@ public sealed partial class UserModeGateway : IThreadPoolWorkItem, IDisposable
 
         var nowNs = _clock.NowNs;
         var nextNs = NextTcpDeadlineNs;
-        if (_neighbours.IsAsking || _udpFlows.Count > 0 || HasForwardFlows)
+        if (_neighbours.IsAsking || _udpFlows.Count > 0 || _echoFlows.Count > 0 || HasForwardFlows)
         {
             nextNs = Math.Min(nextNs, nowNs + TickNs);
         }

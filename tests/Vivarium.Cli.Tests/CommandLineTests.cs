@@ -49,6 +49,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("bench disk")]
     [InlineData("bench switch --seconds 0")]
     [InlineData("bench switch --seconds x")]
+    [InlineData("bench cpu --seconds 0")]
+    [InlineData("bench devices --json yes")]
     [InlineData("trace")]
     [InlineData("trace /nowhere/file")]
     [InlineData("trace /")]
@@ -205,6 +207,12 @@ public sealed class CommandLineTests : IDisposable
 
     [Fact]
     public async Task The_switch_is_measured() => Assert.Equal(0, (await RunAsync("bench", "switch", "--seconds", "1", "--json")).Code);
+
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("memory")]
+    [InlineData("devices")]
+    public async Task Guest_code_is_measured(string what) => Assert.Equal(0, (await RunAsync("bench", what, "--seconds", "1")).Code);
 
     [Fact]
     public async Task Traces_show_guest_and_host_code()

@@ -44,11 +44,13 @@ public sealed class NetOptionsTests
         Assert.Equal((NetKind.Socket, "/tmp/a=b", false), Read("socket=/tmp/a=b"));
         Assert.Equal((NetKind.Socket, "x", true), Read("socket=x,server=on"));
         Assert.Equal((NetKind.Switch, "lab-1", false), Read("switch=lab-1"));
+        Assert.Equal((NetKind.Tap, "tap0", false), Read("tap=tap0"));
     }
 
     [Theory]
     [InlineData("", "--net takes")]
     [InlineData("tap", "--net takes")]
+    [InlineData("tap=", "--net takes")]
     [InlineData("socket=", "--net takes")]
     [InlineData("switch=", "letters, digits")]
     [InlineData("switch=../x", "letters, digits")]

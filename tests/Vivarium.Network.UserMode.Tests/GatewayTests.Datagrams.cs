@@ -30,6 +30,24 @@ public sealed partial class GatewayTests
     }
 
     [Fact]
+    public async Task A_frame_of_many_datagrams_is_many_datagrams_here_and_on_the_host()
+    {
+        using var host = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)host.Client.LocalEndPoint!).Port;
+        var (gateway, guest) = Start(new UserModeOptions { Outbound = new OutboundPolicy { HostLoopbackPorts = [port] } });
+        using var endpoint = gateway.OpenUdp(0);
+        var data = RandomNumberGenerator.GetBytes(5_500);
+        guest.SendLargeUdp(s_gateway, endpoint.LocalEndPoint.Port, 5_000, data, 1_000);
+        guest.SendLargeUdp(s_gateway, port, 5_000, data, 1_000);
+        for (var start = 0; start < data.Length; start += 1_000)
+        {
+            var piece = data[start..Math.Min(start + 1_000, data.Length)];
+            Assert.Equal(piece, (await endpoint.ReceiveAsync(Limit)).Payload.ToArray());
+            Assert.Equal(piece, (await host.ReceiveAsync(Limit)).Buffer);
+        }
+    }
+
+    [Fact]
     public async Task A_port_of_this_process_may_stand_for_an_address_outside_and_goes_before_the_host()
     {
         using var host = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));

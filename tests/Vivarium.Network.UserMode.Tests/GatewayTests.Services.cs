@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 
 namespace Vivarium.Network.UserMode.Tests;
@@ -19,6 +20,42 @@ public sealed partial class GatewayTests
         Assert.Equal([3, 13], unreachable[34..36]);
         guest.SendUdp(IPAddress.Parse("192.0.2.1"), 1, 1, []);
         Assert.Equal([3, 13], (await Next(guest, 1))[34..36]);
+    }
+
+    /// <summary>The host's own address is as good as any outside, if it has one besides its loopback, and answers.</summary>
+    [Fact]
+    public async Task Pings_go_outside_where_they_may()
+    {
+        var outside = HostAddress();
+        var (gateway, guest) = Start(new UserModeOptions
+        {
+            Outbound = OutboundPolicy.Everything with { Deny = [new NetworkRule(IPNetwork.Parse("192.0.2.200/32"))] },
+        });
+        for (byte sequence = 1; sequence <= 3; sequence++)
+        {
+            guest.SendIcmp(outside, 8, [0x12, 0x34, 0, sequence, 9, 8, 7]);
+            var reply = await Next(guest, 1);
+            Assert.Equal(outside.GetAddressBytes(), reply[26..30]);
+            Assert.Equal([0, 0], reply[34..36]);
+            Assert.Equal([0x12, 0x34, 0, sequence, 9, 8, 7], reply[38..45]);
+        }
+
+        Assert.Equal(1, gateway.EchoFlowCount);
+        guest.SendIcmp(IPAddress.Parse("192.0.2.200"), 8, [0, 1, 0, 2]);
+        Assert.Equal([3, 13], (await Next(guest, 1))[34..36]);
+        guest.SendIcmp(IPAddress.Parse("127.0.0.1"), 8, [0, 1, 0, 2]);
+        Assert.Equal([3, 13], (await Next(guest, 1))[34..36]);
+
+        // Each identifier has a socket; the oldest goes when there are too many.
+        for (byte id = 0; id < 100; id++)
+        {
+            guest.SendIcmp(outside, 8, [1, id, 0, 1]);
+            Assert.Equal([1, id, 0, 1], (await Next(guest, 1))[38..42]);
+        }
+
+        Assert.Equal(32, gateway.EchoFlowCount);
+        gateway.Dispose();
+        Assert.Equal(0, gateway.EchoFlowCount);
     }
 
     [Fact]
@@ -170,5 +207,25 @@ public sealed partial class GatewayTests
         var bytes = new byte[6];
         guest.Mac.Write(bytes);
         return bytes;
+    }
+
+    /// <summary>An address of the host that it lets this process ping.</summary>
+    private static IPAddress HostAddress()
+    {
+        try
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Icmp);
+        }
+        catch (SocketException exception)
+        {
+            Assert.Skip($"This host gives no ping sockets (net.ipv4.ping_group_range): {exception.Message}");
+        }
+
+        var address = NetworkInterface.GetAllNetworkInterfaces().Where(static one => one.OperationalStatus != OperationalStatus.Down)
+            .SelectMany(static one => one.GetIPProperties().UnicastAddresses).Select(static one => one.Address)
+            .FirstOrDefault(static one => one.AddressFamily == AddressFamily.InterNetwork && OutboundPolicy.Everything.Permits(one, 0)
+                && !IPNetwork.Parse("10.0.2.0/24").Contains(one));
+        Assert.SkipWhen(address is null, "This host has no address but its loopback.");
+        return address!;
     }
 }

@@ -149,6 +149,32 @@ public sealed partial class GatewayTests : IDisposable
         Assert.Equal("Reset", (await Assert.ThrowsAsync<IOException>(connection.ReadAsync)).Message);
     }
 
+    /// <summary>A server whose queue is full leaves Linux's SYN without an answer, as does one that is gone.</summary>
+    [Fact]
+    public async Task A_target_that_has_vanished_is_given_up()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Other hosts answer when a server's queue is full.");
+        using var server = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        server.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        server.Listen(0);
+        var port = ((IPEndPoint)server.LocalEndPoint!).Port;
+        var waiting = new List<Socket>();
+        for (var i = 0; i < 4; i++)
+        {
+            waiting.Add(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { Blocking = false });
+            _ = waiting[^1].ConnectAsync(new IPEndPoint(IPAddress.Loopback, port)).ContinueWith(static task => task.Exception, TaskScheduler.Default);
+        }
+
+        var (gateway, guest) = Start(new UserModeOptions
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(1),
+            Outbound = new OutboundPolicy { HostLoopbackPorts = [port] },
+        });
+        Assert.Equal("Refused", (await Assert.ThrowsAsync<IOException>(() => guest.ConnectAsync(s_gateway, port))).Message);
+        Assert.Equal(0, gateway.ConnectionCount);
+        waiting.ForEach(static socket => socket.Dispose());
+    }
+
     [Fact]
     public async Task A_host_that_stalls_stalls_the_guest()
     {

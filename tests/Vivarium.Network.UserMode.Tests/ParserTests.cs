@@ -89,6 +89,29 @@ public sealed class ParserTests
         Assert.Equal(data, whole);
     }
 
+    /// <summary>The piece from 16 to 31 is there already; what the others would make of it depends on who reads it.</summary>
+    [Theory]
+    [InlineData(8, 16)]
+    [InlineData(24, 16)]
+    [InlineData(8, 32)]
+    [InlineData(16, 8)]
+    public void Pieces_that_overlap_end_their_packet(int offset, int length)
+    {
+        var reassembler = new Reassembler();
+        Assert.True(reassembler.Add(default, default, Layout(7, 16, true), new byte[16], 1).IsEmpty);
+        Assert.True(reassembler.Add(default, default, Layout(7, offset, true), new byte[length], 1).IsEmpty);
+        Assert.Equal(0, reassembler.Count);
+    }
+
+    [Fact]
+    public void A_piece_behind_the_end_ends_its_packet()
+    {
+        var reassembler = new Reassembler();
+        Assert.True(reassembler.Add(default, default, Layout(7, 16, false), new byte[5], 1).IsEmpty);
+        Assert.True(reassembler.Add(default, default, Layout(7, 24, true), new byte[8], 1).IsEmpty);
+        Assert.Equal(0, reassembler.Count);
+    }
+
     [Property(MaxTest = 300)]
     public void Pieces_of_any_kind_take_bounded_memory(int seed)
     {

@@ -8,6 +8,7 @@ namespace Vivarium.Measurements;
 internal static class NetworkProof
 {
     private const int Loops = 8;
+    private const int CurvePoints = 15;
     private const double AllowedHeapGrowthMiB = 4;
     private const double AllowedResidentGrowthMiB = 24;
 
@@ -67,12 +68,18 @@ internal static class NetworkProof
         var length = TimeSpan.FromMinutes(minutes);
         var watch = Stopwatch.StartNew();
         (double Heap, double Resident)? first = null;
+        var curve = new List<double>();
         while (watch.Elapsed < length)
         {
             // Pools and caches have filled by a quarter of the time.
             if (first is null && watch.Elapsed > length / 4)
             {
                 first = Memory();
+            }
+
+            if (watch.Elapsed > length * curve.Count / CurvePoints)
+            {
+                curve.Add(Memory().Resident);
             }
 
             var text = await client.GetStringAsync($"http://{NetworkPair.ShellAddress}/index.html");
@@ -90,9 +97,10 @@ internal static class NetworkProof
         var good = counts.Sum(static count => count[0]) + answers;
         var bad = counts.Sum(static count => count[1]) + failures;
         var what = $"mixed traffic, {minutes.ToString(CultureInfo.InvariantCulture)} min: transfers of 4 MiB down and up, names, pings of the gateway and the guest, answers to this process";
-        report.Add(bad == 0 && counts.Count == loops.Length && counts.TrueForAll(static count => count[0] > 0), what, "0 failed", $"{string.Join(", ", counts.Select(static count => count[0]))}, {answers}; {bad} of {good + bad} failed");
+        report.Add(bad == 0 && counts.Count == loops.Length && counts.TrueForAll(static count => count[0] > 0), what, "0 failed", $"{string.Join(", ", counts.Select(static count => count[0]))}, {answers}; {bad} of {good + bad} failed: {string.Join(", ", counts.Select(static count => count[1]))}, {failures}");
         report.Add(await UntilAsync(() => pair.Gateway.ConnectionCount <= 1), "connections left, the HTTP client's aside", "0", $"{Math.Max(0, pair.Gateway.ConnectionCount - 1)}");
         report.Add(last.Heap - first.Value.Heap <= AllowedHeapGrowthMiB, "managed heap grows by, MiB", $"at most {AllowedHeapGrowthMiB}", $"{last.Heap - first.Value.Heap:F1} to {last.Heap:F0}");
+        report.Add(null, "resident memory over that time, MiB", "", string.Join(" ", curve.Select(static value => value.ToString("F0", CultureInfo.InvariantCulture))));
         report.Add(last.Resident - first.Value.Resident <= AllowedResidentGrowthMiB, "resident memory grows by, MiB", $"at most {AllowedResidentGrowthMiB}", $"{last.Resident - first.Value.Resident:F1} to {last.Resident:F0}");
     }
 

@@ -13,6 +13,9 @@ internal enum NetKind
 
     /// <summary>A switch that processes share by its name.</summary>
     Switch,
+
+    /// <summary>A TAP interface of the host.</summary>
+    Tap,
 }
 
 /// <summary>Which network device the guest has.</summary>
@@ -28,12 +31,12 @@ internal enum NetModel
 /// <summary>One <c>--net</c>: a network device and what it is connected to.</summary>
 internal sealed record NetOptions
 {
-    public const string Form = "user[,hostfwd=...][,outbound=on][,hostloopback=on|PORT][,dns=NAME:ADDRESS], socket=PATH[,server=on] or switch=NAME, "
+    public const string Form = "user[,hostfwd=...][,outbound=on][,hostloopback=on|PORT][,dns=NAME:ADDRESS], socket=PATH[,server=on], switch=NAME or tap=NAME, "
         + "each with [,model=virtio|e1000][,mac=ADDRESS][,mtu=BYTES][,loss=PERCENT][,delay=MS]";
 
     public NetKind Kind { get; init; }
 
-    /// <summary>The socket's path, or the switch's name.</summary>
+    /// <summary>The socket's path, or the name of the switch or the interface.</summary>
     public string Place { get; init; } = "";
 
     /// <summary>Whether others connect to the socket, and it is made.</summary>
@@ -71,6 +74,7 @@ internal sealed record NetOptions
             ["socket", { Length: > 0 } path] => new NetOptions { Kind = NetKind.Socket, Place = path },
             ["switch", { Length: > 0 } name] when name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_') && name.Length <= 64 =>
                 new NetOptions { Kind = NetKind.Switch, Place = name },
+            ["tap", { Length: > 0 } name] => new NetOptions { Kind = NetKind.Tap, Place = name },
             ["switch", ..] => throw new UsageException($"--net switch=NAME takes a name of letters, digits, '-' and '_', at most 64 of them, not '{parts[0]}'."),
             _ => throw new UsageException($"--net takes {Form}, not '{parts[0]}'."),
         };

@@ -106,6 +106,11 @@ internal sealed class Networks : IAsyncDisposable
             case NetKind.Socket:
                 _owned.Push(await SocketPort.ConnectAsync(network, options.Place, new SwitchPortOptions { MtuBytes = options.MtuBytes }, cancellationToken).ConfigureAwait(false));
                 break;
+            case NetKind.Tap when OperatingSystem.IsLinux():
+                _owned.Push(new TapPort(network, options.Place, new SwitchPortOptions { MtuBytes = options.MtuBytes }));
+                break;
+            case NetKind.Tap:
+                throw new UsageException("--net: tap=NAME takes an interface of a Linux host; on this one use 'user', 'socket=PATH' or 'switch=NAME'.");
             default:
                 _owned.Push(await SharedSwitch.JoinAsync(network, options.Place, new SwitchPortOptions { MtuBytes = options.MtuBytes }, cancellationToken).ConfigureAwait(false));
                 break;

@@ -59,7 +59,8 @@ public sealed partial class UserModeGateway
 
     private sealed class Inlet(UserModeGateway owner) : IFrameSink
     {
-        public FrameCapabilities Capabilities => FrameCapabilities.All;
+        /// <summary>TCP is a stream, whatever it comes in; but a datagram must reach the other side as the guest meant it, so the switch cuts those.</summary>
+        public FrameCapabilities Capabilities => FrameCapabilities.All & ~FrameCapabilities.UdpSegmentation;
 
         public void Send(ReadOnlySpan<EthernetFrame> frames)
         {

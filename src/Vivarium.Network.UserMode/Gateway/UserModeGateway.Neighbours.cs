@@ -86,7 +86,7 @@ public sealed partial class UserModeGateway
         _outbox.Add(frame);
     }
 
-    private void ReceiveIcmp(in Packet packet)
+    private void ReceiveIcmp(in Packet packet, long nowNs)
     {
         var message = packet.Payload;
         if (message.Length < 8 || message[0] != Echo || message[1] != 0)
@@ -98,9 +98,9 @@ public sealed partial class UserModeGateway
         {
             SendIp(_builder.CreateIcmp(packet.Destination, packet.Source, EchoReply, 0, message[4..]), packet.Source);
         }
-        else if (IsGuestAddress(packet.Source) && !IsGuestAddress(packet.Destination))
+        else
         {
-            SendUnreachable(packet);
+            SendEcho(packet, nowNs);
         }
     }
 
@@ -116,6 +116,10 @@ public sealed partial class UserModeGateway
         {
             case Echo6 when packet.Destination == _address6 || packet.Destination == _linkLocal6:
                 SendIp(_builder.CreateIcmp(packet.Destination, packet.Source, EchoReply6, 0, message[4..]), packet.Source);
+                break;
+
+            case Echo6 when message[1] == 0:
+                SendEcho(packet, nowNs);
                 break;
 
             // A hop limit of 255 shows that no router has passed it on (RFC 4861 §7.1).

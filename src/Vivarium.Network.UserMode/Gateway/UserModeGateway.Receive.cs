@@ -93,7 +93,7 @@ public sealed partial class UserModeGateway
                 ReceiveUdp(packet, nowNs);
                 break;
             case PacketLayout.Icmp when packet.Source.IsV4:
-                ReceiveIcmp(packet);
+                ReceiveIcmp(packet, nowNs);
                 break;
             case PacketLayout.IcmpV6 when !packet.Source.IsV4:
                 ReceiveIcmp6(packet, nowNs);

@@ -133,6 +133,7 @@ public sealed partial class UserModeGateway
             End(flow);
         }
 
+        ExpireEcho(limitNs);
         foreach (var (key, flow) in _forwardFlows)
         {
             if (flow.UsedNs < limitNs)
@@ -155,6 +156,7 @@ public sealed partial class UserModeGateway
             flow.Dispose();
         }
 
+        CloseEcho();
         _udpFlows.Clear();
         _forwardFlows.Clear();
         _forwardClients.Clear();

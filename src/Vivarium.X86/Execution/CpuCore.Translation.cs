@@ -35,6 +35,18 @@ internal sealed unsafe partial class CpuCore
         }
     }
 
+    /// <summary>
+    /// PKRU was changed. Translations hold the rights of their protection keys; those of keys that no page has are the same as before. Linux writes
+    /// PKRU at every switch between a program and the idle task, and gives no page a key unless a program asks for it.
+    /// </summary>
+    public void FollowPkru(uint before)
+    {
+        if (((State->Pkru ^ before) & Walker.KeysUsed) != 0)
+        {
+            Tlb.Flush(keepGlobal: false);
+        }
+    }
+
     /// <summary>CR3 was loaded while process-context identifiers are on.</summary>
     public void SwitchAddressSpace(bool keepGlobal, bool keepsContext)
     {

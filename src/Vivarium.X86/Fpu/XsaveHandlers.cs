@@ -97,12 +97,7 @@ internal static unsafe class XsaveHandlers
         var pkru = state->Pkru;
         Load(state, image, loaded, longMode, op->Size == sizeof(ulong), compacted ? layout : 0);
         Initialise(state, requested & ~present, longMode);
-        if (state->Pkru != pkru)
-        {
-            // Translations in the TLB hold the rights of their protection keys.
-            core.FlushTlb();
-        }
-
+        core.FollowPkru(pkru);
         return true;
     }
 

@@ -12,6 +12,9 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, boo
     private readonly CpuState* _state = state;
     private readonly GuestMemory _memory = memory;
 
+    /// <summary>Bits of PKRU that a translation was ever made with: what else changes there changes no translation.</summary>
+    public uint KeysUsed { get; private set; }
+
     /// <summary>Bits that accumulate over the levels: writable and user by AND, no-execute by OR.</summary>
     private struct Rights
     {
@@ -265,6 +268,7 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, boo
         if (userPage && (_state->Cr4 & ControlBits.Cr4Pke) != 0 && (_state->Efer & ControlBits.EferLma) != 0)
         {
             var key = (int)(entry >> 59) & 15;
+            KeysUsed |= 3U << (key * 2);
             var pkru = _state->Pkru >> (key * 2);
             var keyReadable = (pkru & 1) == 0;
             var keyWritable = keyReadable && ((pkru & 2) == 0 || (!userAccess && (_state->Cr0 & ControlBits.Cr0Wp) == 0));

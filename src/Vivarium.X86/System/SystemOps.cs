@@ -265,8 +265,9 @@ internal static unsafe class SystemOps
             return c.RaiseGp();
         }
 
+        var before = c.State->Pkru;
         c.State->Pkru = (uint)c.State->Gpr[0];
-        c.Tlb.Flush(keepGlobal: false);
+        c.FollowPkru(before);
         return true;
     }
 

@@ -66,6 +66,24 @@ internal sealed class TestGuest : ITcpLink, IDisposable
         SendFrame(frame);
     }
 
+    /// <summary>One frame that stands for many datagrams of so many bytes, as Linux makes for UDP_SEGMENT where the device offers it.</summary>
+    public void SendLargeUdp(IPAddress to, int toPort, int port, byte[] data, int segmentBytes)
+    {
+        var frame = _builder.CreateUdp(Address, (ushort)port, IpAddress.From(to), (ushort)toPort, data);
+        var start = FrameBuilder.HeaderBytes(IpAddress.From(to));
+        BinaryPrimitives.WriteUInt16BigEndian(frame.Span[(start + 6)..], (ushort)FrameBuilder.PseudoHeader(Address, IpAddress.From(to), 17, frame.Length - start));
+        frame.Offload = new FrameOffload
+        {
+            NeedsChecksum = true,
+            ChecksumStart = (ushort)start,
+            ChecksumOffset = 6,
+            Segmentation = SegmentationKind.Udp,
+            SegmentBytes = (ushort)segmentBytes,
+            HeaderBytes = (ushort)(start + 8),
+        };
+        SendFrame(frame);
+    }
+
     public void SendIcmp(IPAddress to, byte type, byte[] body) => SendFrame(_builder.CreateIcmp(Address, IpAddress.From(to), type, 0, body));
 
     public void SendRaw(byte[] bytes)

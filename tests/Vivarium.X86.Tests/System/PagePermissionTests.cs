@@ -47,6 +47,50 @@ public sealed class PagePermissionTests
         }
     }
 
+    /// <summary>The right of a key is taken away while its page is in the TLB, first by WRPKRU of another key, then by its own.</summary>
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(5, true)]
+    public void ATranslationLosesTheRightsOfItsKeyAtOnce(int key, bool faults)
+    {
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(al, __[(long)GuestProgram.Data]);
+            code.mov(eax, 1 << (2 * key));
+            code.xor(ecx, ecx);
+            code.xor(edx, edx);
+            code.wrpkru();
+            code.mov(al, __[(long)GuestProgram.Data]);
+            code.@int(0x80);
+        });
+        program.Memory.Write(GuestProgram.EntryOf(GuestProgram.Data), GuestProgram.Data | 7 | (5UL << 59));
+        program[X86Register.Cr4] |= Pke;
+
+        var outcome = program.Run();
+
+        Assert.Equal(faults ? (14, 0x21u) : (0x80, 0u), (outcome.Vector, faults ? outcome.ErrorCode : 0));
+    }
+
+    /// <summary>What a guest does at every switch of tasks must not cost it its translations: an entry changed behind the TLB's back still serves.</summary>
+    [Fact]
+    public void RightsOfKeysThatNoPageHasCostNoTranslation()
+    {
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(al, __[(long)GuestProgram.Data]);
+            code.mov(__dword_ptr[(long)GuestProgram.EntryOf(GuestProgram.Data)], 0);
+            code.mov(eax, 0x55555554);
+            code.xor(ecx, ecx);
+            code.xor(edx, edx);
+            code.wrpkru();
+            code.mov(al, __[(long)GuestProgram.Data]);
+            code.@int(0x80);
+        });
+        program[X86Register.Cr4] |= Pke;
+
+        Assert.Equal(0x80, program.Run().Vector);
+    }
+
     private static void Check(GuestProgram program, int cpl, int bits, uint pkru, Access access)
     {
         bool Bit(int number) => (bits >> number & 1) != 0;
