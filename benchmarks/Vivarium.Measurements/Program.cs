@@ -33,6 +33,7 @@ leaks.Add(minutes);
 leaks.Add(rounds);
 AddVersus();
 AddServer();
+AddStorage();
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };
 resume.SetAction((result, _) => SnapshotProof.ResumeAsync(result.GetValue(snapshot)!, result.GetValue(engine) ?? ExecutionEngine.Auto));
@@ -100,6 +101,22 @@ void AddServer()
             result.GetValue(qemu)!,
             result.GetValue(tool)!)));
     foreach (var option in (Option[])[rounds, scale, drive, run, qemu, tool])
+    {
+        command.Add(option);
+    }
+}
+
+void AddStorage()
+{
+    var operations = new Option<int>("--operations") { Description = "Random operations of each of four workers on each of three disks.", DefaultValueFactory = _ => 500 };
+    var rounds = new Option<int>("--rounds") { Description = "How often the guest and qemu-io take turns.", DefaultValueFactory = _ => 2 };
+    var kills = new Option<int>("--kills") { Description = "How often the tool is killed while its guest writes.", DefaultValueFactory = _ => 10 };
+    var seed = new Option<int>("--seed") { Description = "Of what is random.", DefaultValueFactory = _ => 1 };
+    var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
+    var command = Add("storage", "Disks under random operations, kills and a full host, judged by QEMU's tools; eng/check-storage.sh prepares it.", (options, result) => StorageProof.RunAsync(
+        options,
+        new StorageOptions(result.GetValue(operations), result.GetValue(rounds), result.GetValue(kills), result.GetValue(seed), result.GetValue(tool)!)));
+    foreach (var option in (Option[])[operations, rounds, kills, seed, tool])
     {
         command.Add(option);
     }
