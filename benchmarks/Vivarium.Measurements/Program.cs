@@ -91,6 +91,8 @@ void AddServer()
     var run = new Option<string>("--workloads") { Description = "Names, separated by commas.", DefaultValueFactory = _ => ServerOptions.AllWorkloads };
     var qemu = new Option<string>("--qemu") { Description = "QEMU's program.", DefaultValueFactory = _ => "qemu-system-x86_64" };
     var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
+    var minutes = new Option<double>("--minutes") { Description = "No further round begins that would end later.", DefaultValueFactory = _ => 30 };
+    var isBrief = new Option<bool>("--figures-only") { Description = "Without fio over snapshots." };
     var command = Add("server", "Two vCPUs and a disk against QEMU's translator, fio over a snapshot; eng/measure-server.sh prepares it.", (options, result) => ServerWork.RunAsync(
         options,
         new ServerOptions(
@@ -98,9 +100,11 @@ void AddServer()
             result.GetValue(rounds),
             result.GetValue(scale),
             result.GetValue(drive)!,
+            result.GetValue(minutes),
+            !result.GetValue(isBrief),
             result.GetValue(qemu)!,
             result.GetValue(tool)!)));
-    foreach (var option in (Option[])[rounds, scale, drive, run, qemu, tool])
+    foreach (var option in (Option[])[rounds, scale, drive, run, minutes, isBrief, qemu, tool])
     {
         command.Add(option);
     }

@@ -305,7 +305,7 @@ public sealed class VirtualMachineBuilder
         var events = Own(owned, new VmEventQueue(timers, deviceLock, failures.Report));
         var ports = new PortBus(deviceLock, logger);
         var mmio = new MmioBus(deviceLock, logger);
-        var router = new InterruptRouter();
+        var router = firmware is null ? new InterruptRouter() : new InterruptRouter(FirmwareBoard.InterruptCount);
         var context = new DeviceContext(ports, mmio, router, memory)
         {
             Clock = clock,
@@ -354,6 +354,7 @@ public sealed class VirtualMachineBuilder
             Cpus = cpus,
             Devices = context.Units,
             Disks = new SnapshotDisks(context.Disks),
+            PowerManagement = board.PowerManagement,
             Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,

@@ -117,6 +117,13 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         await ResetCoreAsync().ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Presses the power button: a guest whose operating system listens shuts down and ends with <see cref="ShutdownKind.GuestPowerOff"/>, which takes
+    /// its time or never happens; <see cref="StopAsync"/> is certain. Takes effect when the machine runs.
+    /// </summary>
+    /// <remarks>The fixed power button of ACPI 6.5 §4.8.2.2: PM1 status bit 8 and a system control interrupt.</remarks>
+    public void PressPowerButton() => Events.Post(_parts.PowerManagement.PressPowerButton);
+
     /// <summary>Pulls the plug. Does nothing if it has ended already.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)
     {
