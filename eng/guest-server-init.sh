@@ -27,6 +27,7 @@ disk_job() {
 }
 
 do_stress() { stress-ng --cpu 2 --cpu-method all --cpu-ops $((scale * 20)) --verify --quiet; }
+do_verify() { stress-ng --cpu 4 --cpu-method all --cpu-ops $((scale * 40)) --vm 4 --vm-bytes 64M --vm-ops $((scale * 400)) --verify --metrics-brief; }
 do_hackbench() { hackbench -g 2 -l $((scale * 4)) > /dev/null; }
 do_random() { disk_job random --rw=randread --bs=4k --iodepth=16; }
 do_random1() { disk_job random1 --rw=randread --bs=4k --iodepth=1; }

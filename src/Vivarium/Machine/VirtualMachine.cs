@@ -100,7 +100,10 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets a paused machine go on. The guest sees no time pass between.</summary>
+    /// <summary>
+    /// Lets a paused machine go on. The guest's clocks go on where they stood, all but the battery clock (RTC), which shows the host's time unless
+    /// <see cref="VirtualMachineBuilder.WithWallClock"/> was called: <c>hwclock --hctosys</c> sets a Linux guest's time right.
+    /// </summary>
     /// <exception cref="InvalidOperationException">It is not paused.</exception>
     public async Task ResumeAsync(CancellationToken cancellationToken = default)
     {

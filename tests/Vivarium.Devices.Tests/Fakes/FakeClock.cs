@@ -7,7 +7,7 @@ internal sealed class FakeClock(long startNs = 0) : IVmClock
 
     public long NowNs { get; private set; } = startNs;
 
-    public long WallClockBaseNs { get; init; } = 1_700_000_000_000_000_000;
+    public long WallClockBaseNs { get; set; } = 1_700_000_000_000_000_000;
 
     /// <summary>How many callbacks ran: a guest must not be able to make this grow without bound.</summary>
     public long FiredCount { get; private set; }
