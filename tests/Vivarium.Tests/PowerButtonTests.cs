@@ -37,8 +37,9 @@ public sealed class PowerButtonTests
         c.mov(esp, 0x80000);
         c.lidt(__[Idt - 8]);
 
-        // The local APIC is on; pin 9 of the IOAPIC, level-triggered, goes to processor 0.
+        // The local APIC is on, without the 8259 pair's interrupts; pin 9 of the IOAPIC, level-triggered, goes to processor 0.
         c.mov(__dword_ptr[0xFEE0_00F0], 0x1FF);
+        c.mov(__dword_ptr[0xFEE0_0350], 0x1_0000);
         c.mov(__dword_ptr[0xFEC0_0000], 0x10 + (2 * SciIrq));
         c.mov(__dword_ptr[0xFEC0_0010], 0x8000 | Vector);
 
