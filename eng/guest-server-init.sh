@@ -21,13 +21,14 @@ disk_job() {
   local name=$1 disk line
   shift
   for disk in /dev/vda /dev/nvme0n1 /dev/sda; do [ -b "$disk" ] && break; done
-  line=$(fio --name="$name" --filename="$disk" --direct=1 --ioengine=libaio --time_based --runtime=5 --ramp_time=1 --minimal "$@" | tail -n 1)
+  line=$(fio --name="$name" --filename="$disk" --direct=1 --ioengine=libaio --time_based --runtime=4 --ramp_time=1 --minimal "$@" | tail -n 1)
   # Terse version 3: fields 7 and 8 are bandwidth and operations of reads, 48 and 49 of writes.
   echo "$line" | awk -F';' -v name="$name" '{ print "#bench figure " name "-iops " int($8 + $49); print "#bench figure " name "-kib " int($7 + $48) }'
 }
 
-do_stress() { stress-ng --cpu 2 --cpu-method all --cpu-ops "${scale}0" --verify --quiet; }
-do_hackbench() { hackbench -g 2 -l "${scale}0" > /dev/null; }
+do_stress() { stress-ng --cpu 2 --cpu-method all --cpu-ops $((scale * 20)) --verify --quiet; }
+do_verify() { stress-ng --cpu 4 --cpu-method all --cpu-ops $((scale * 40)) --vm 4 --vm-bytes 64M --vm-ops $((scale * 400)) --verify --metrics-brief; }
+do_hackbench() { hackbench -g 2 -l $((scale * 4)) > /dev/null; }
 do_random() { disk_job random --rw=randread --bs=4k --iodepth=16; }
 do_random1() { disk_job random1 --rw=randread --bs=4k --iodepth=1; }
 do_sequential() { disk_job sequential --rw=read --bs=128k --iodepth=8; }

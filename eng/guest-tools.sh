@@ -4,6 +4,8 @@
 #   guest_package NAME...             makes $guest_root/package-NAME, unpacked
 #   guest_initrd FLAVOUR OUT INIT MODULES [FILE=PATH...]   an initramfs of busybox, /init, /modules in the order given, and more files;
 #                                     with GUEST_UNPACKED=1 not compressed, so that a large one takes the guest no time
+#   guest_devices                     makes $guest_root/devices.img for kernel-generic: modules of all devices, busybox and perl
+#   guest_server                      makes $guest_root/server.img for kernel-generic: disks' modules, stress-ng, hackbench and fio
 #   guest_programs NAME PACKAGES PROGRAM...   makes $guest_root/programs-NAME: programs of /usr/bin and their libraries
 guest_root=$(cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." && pwd)/artifacts/guest
 
@@ -72,6 +74,36 @@ guest_initrd() {
   done
   (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | if [ -n "${GUEST_UNPACKED:-}" ]; then cat; else gzip -1n; fi > "$out.part" && mv "$out.part" "$out"
   rm -rf "$work"
+}
+
+guest_devices() {
+  local lib=lib/x86_64-linux-gnu modules
+  guest_kernel generic || return 1
+  guest_package busybox-static perl-base libc6 libcrypt1 || return 1
+  modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk virtio-rng virtio_balloon virtio_console
+    netfs fscache 9pnet 9pnet_virtio 9p vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport
+    button evdev scsi_common scsi_mod libata libahci ahci cdrom sr_mod"
+  guest_initrd generic "$guest_root/devices.img" "$guest_root/../../eng/guest-modules-init.sh" "$modules" \
+    "usr/bin/perl=$(guest_packed perl-base perl)" "lib64/ld-linux-x86-64.so.2=$(guest_packed libc6 ld-linux-x86-64.so.2)" \
+    "$lib/libc.so.6=$(guest_packed libc6 libc.so.6)" "$lib/libm.so.6=$(guest_packed libc6 libm.so.6)" "$lib/libcrypt.so.1=$(guest_packed libcrypt1 libcrypt.so.1)"
+}
+
+guest_server() {
+  local modules file init=$guest_root/../../eng/guest-server-init.sh files=()
+  guest_kernel generic || return 1
+  guest_programs server "fio stress-ng rt-tests" fio stress-ng hackbench || return 1
+  modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk crct10dif_common crct10dif_generic crc-t10dif crc64
+    crc64-rocksoft crc64_rocksoft_generic t10-pi nvme-common nvme-core nvme scsi_common scsi_mod libata libahci ahci sd_mod"
+  [ ! -s "$guest_root/server.img" ] || [ "$init" -nt "$guest_root/server.img" ] || return 0
+  while read -r file; do
+    files+=("$file=$guest_root/programs-server/$file")
+  done < <(cd "$guest_root/programs-server" && find . -type f | sed 's/^\.\///' | sort)
+  GUEST_UNPACKED=1 guest_initrd generic "$guest_root/server.img" "$init" "$modules" "${files[@]}"
+}
+
+# guest_packed PACKAGE FILE: where an unpacked package has a file.
+guest_packed() {
+  find "$guest_root/package-$1" ! -type d -name "$2" | head -1
 }
 
 # Makes $guest_root/programs-NAME from packages and all that they depend on, as if into an empty system: the programs and their libraries alone.

@@ -8,18 +8,7 @@ root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
 . "$root/eng/guest-tools.sh"
 
 guest_need qemu-system-x86_64 cpio dotnet
-guest_kernel generic
-guest_programs server "fio stress-ng rt-tests" fio stress-ng hackbench
-modules="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk crct10dif_common crct10dif_generic crc-t10dif crc64 crc64-rocksoft
-  crc64_rocksoft_generic t10-pi nvme-common nvme-core nvme
-  scsi_common scsi_mod libata libahci ahci sd_mod"
-files=()
-while read -r file; do
-  files+=("$file=$guest_root/programs-server/$file")
-done < <(cd "$guest_root/programs-server" && find . -type f | sed 's/^\.\///' | sort)
-if [ ! -s "$guest_root/server.img" ] || [ "$root/eng/guest-server-init.sh" -nt "$guest_root/server.img" ]; then
-  GUEST_UNPACKED=1 guest_initrd generic "$guest_root/server.img" "$root/eng/guest-server-init.sh" "$modules" "${files[@]}"
-fi
+guest_server
 
 # The tool as its package has it: precompiled.
 dotnet publish -c Release -v q --nologo "$root/src/Vivarium.Cli" -r linux-x64 -p:PackAsTool=false -o "$root/artifacts/tool"

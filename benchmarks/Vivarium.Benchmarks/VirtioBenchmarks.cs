@@ -7,6 +7,7 @@ namespace Vivarium.Benchmarks;
 /// One disk request from the driver's kick to its interrupt: a read of 4 KiB in three descriptors. With RAM behind it the request is over in
 /// the kick; with a file it goes through the thread pool and comes back through the machine's event queue.
 /// </summary>
+[MedianColumn]
 public class VirtioBenchmarks : DiskBenchmark
 {
     private const ulong DescriptorGpa = 0x1000;

@@ -36,6 +36,7 @@ leaks.Add(minutes);
 leaks.Add(rounds);
 AddVersus();
 AddServer();
+AddStorage();
 var snapshot = new Argument<string>("file");
 var resume = new Command("resume", "The new process of \"snapshots\".") { snapshot };
 resume.SetAction((result, _) => SnapshotProof.ResumeAsync(result.GetValue(snapshot)!, result.GetValue(engine) ?? ExecutionEngine.Auto));
@@ -93,6 +94,8 @@ void AddServer()
     var run = new Option<string>("--workloads") { Description = "Names, separated by commas.", DefaultValueFactory = _ => ServerOptions.AllWorkloads };
     var qemu = new Option<string>("--qemu") { Description = "QEMU's program.", DefaultValueFactory = _ => "qemu-system-x86_64" };
     var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
+    var minutes = new Option<double>("--minutes") { Description = "No further round begins that would end later.", DefaultValueFactory = _ => 30 };
+    var isBrief = new Option<bool>("--figures-only") { Description = "Without fio over snapshots." };
     var command = Add("server", "Two vCPUs and a disk against QEMU's translator, fio over a snapshot; eng/measure-server.sh prepares it.", (options, result) => ServerWork.RunAsync(
         options,
         new ServerOptions(
@@ -100,9 +103,27 @@ void AddServer()
             result.GetValue(rounds),
             result.GetValue(scale),
             result.GetValue(drive)!,
+            result.GetValue(minutes),
+            !result.GetValue(isBrief),
             result.GetValue(qemu)!,
             result.GetValue(tool)!)));
-    foreach (var option in (Option[])[rounds, scale, drive, run, qemu, tool])
+    foreach (var option in (Option[])[rounds, scale, drive, run, minutes, isBrief, qemu, tool])
+    {
+        command.Add(option);
+    }
+}
+
+void AddStorage()
+{
+    var operations = new Option<int>("--operations") { Description = "Random operations of each of four workers on each of three disks.", DefaultValueFactory = _ => 500 };
+    var rounds = new Option<int>("--rounds") { Description = "How often the guest and qemu-io take turns.", DefaultValueFactory = _ => 2 };
+    var kills = new Option<int>("--kills") { Description = "How often the tool is killed while its guest writes.", DefaultValueFactory = _ => 10 };
+    var seed = new Option<int>("--seed") { Description = "Of what is random.", DefaultValueFactory = _ => 1 };
+    var tool = new Option<string>("--vivarium") { Description = "The tool's program.", DefaultValueFactory = _ => Repository.SourceFile("artifacts/tool/Vivarium.Cli") };
+    var command = Add("storage", "Disks under random operations, kills and a full host, judged by QEMU's tools; eng/check-storage.sh prepares it.", (options, result) => StorageProof.RunAsync(
+        options,
+        new StorageOptions(result.GetValue(operations), result.GetValue(rounds), result.GetValue(kills), result.GetValue(seed), result.GetValue(tool)!)));
+    foreach (var option in (Option[])[operations, rounds, kills, seed, tool])
     {
         command.Add(option);
     }

@@ -51,6 +51,9 @@ internal sealed class ConsoleBridge(SerialPort port, Action<ConsoleCommand> onCo
                 case (true, (byte)'s' or (byte)'S'):
                     onCommand(ConsoleCommand.Save);
                     break;
+                case (true, (byte)'p' or (byte)'P'):
+                    onCommand(ConsoleCommand.PressPowerButton);
+                    break;
                 default:
                     _keys[count++] = key;
                     break;
@@ -71,4 +74,7 @@ internal enum ConsoleCommand
 
     /// <summary>Save a snapshot and go on.</summary>
     Save,
+
+    /// <summary>Press the power button.</summary>
+    PressPowerButton,
 }

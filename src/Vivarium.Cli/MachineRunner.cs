@@ -89,6 +89,10 @@ internal sealed class MachineRunner(RunOptions options, TextWriter errors)
         {
             _quit.TrySetResult();
         }
+        else if (command == ConsoleCommand.PressPowerButton)
+        {
+            vm.PressPowerButton();
+        }
         else if (options.SnapshotSave is { } file)
         {
             _ = SaveAsync(vm, file);

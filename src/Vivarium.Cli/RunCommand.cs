@@ -28,7 +28,7 @@ internal static class RunCommand
         With --gdb the guest stands at its first instruction until gdb lets it go on. See docs/debugging.md.
 
         Keys, with --serial stdio (all others go to the guest as they are):
-          Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A Ctrl-A sends Ctrl-A
+          Ctrl-A X quits, Ctrl-A S saves a snapshot, Ctrl-A P presses the power button, Ctrl-A Ctrl-A sends Ctrl-A
 
         At the end a line on standard error says why it ended, which engine ran and how fast.
 

@@ -157,7 +157,10 @@ public sealed class VirtualMachineBuilder
         return this;
     }
 
-    /// <summary>Sets the date and time at which the guest's clocks begin. Default: the host's time when the machine is built.</summary>
+    /// <summary>
+    /// Sets the date and time at which the guest's clocks begin; its battery clock (RTC) then stands still while the machine is paused, as all its clocks
+    /// do. Default: the host's time, which the RTC shows again after a pause or a restore, except under a deterministic scheduler.
+    /// </summary>
     public VirtualMachineBuilder WithWallClock(DateTimeOffset start)
     {
         _wallClock = start;
@@ -296,16 +299,12 @@ public sealed class VirtualMachineBuilder
         var firmware = AddRam(memory);
         _loader!.AddMemory(memory);
         var timers = _timers ?? (_scheduler as DeterministicScheduler)?.Timers ?? Own(owned, new VmTimerService());
-        // The one look at the host's wall clock: where guest time begins unless the host program says so.
-#pragma warning disable RS0030
-        var wallClock = _wallClock ?? DateTimeOffset.UtcNow;
-#pragma warning restore RS0030
-        var wallClockNs = (wallClock - DateTimeOffset.UnixEpoch).Ticks * 100;
-        var clock = Own(owned, new VmClock(timers, deviceLock, wallClockNs, failures.Report));
+        var followsHost = _wallClock is null && _scheduler is not DeterministicScheduler;
+        var clock = Own(owned, new VmClock(timers, deviceLock, ToNs(_wallClock ?? HostTime()), failures.Report, followsHost ? () => ToNs(HostTime()) : null));
         var events = Own(owned, new VmEventQueue(timers, deviceLock, failures.Report));
         var ports = new PortBus(deviceLock, logger);
         var mmio = new MmioBus(deviceLock, logger);
-        var router = new InterruptRouter();
+        var router = firmware is null ? new InterruptRouter() : new InterruptRouter(FirmwareBoard.InterruptCount);
         var context = new DeviceContext(ports, mmio, router, memory)
         {
             Clock = clock,
@@ -354,6 +353,7 @@ public sealed class VirtualMachineBuilder
             Cpus = cpus,
             Devices = context.Units,
             Disks = new SnapshotDisks(context.Disks),
+            PowerManagement = board.PowerManagement,
             Pci = board.Pci,
             Resynchronise = router.Resync,
             Loader = _loader,
@@ -391,6 +391,13 @@ public sealed class VirtualMachineBuilder
             cpus[(int)apicId].SignalKick();
         }
     }
+
+    /// <summary>The one look at the host's wall clock: where guest time begins, and again after pauses, unless the host program says so.</summary>
+#pragma warning disable RS0030
+    private static DateTimeOffset HostTime() => DateTimeOffset.UtcNow;
+#pragma warning restore RS0030
+
+    private static long ToNs(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks * 100;
 
     private IMachineCpu CreateCpu(
         int index,

@@ -33,6 +33,25 @@ public sealed class VmClockTests
     }
 
     [Fact]
+    public void The_wall_clock_catches_up_with_the_hosts_at_a_start_and_never_goes_back()
+    {
+        var host = 1000L;
+        using var clock = new VmClock(_service, new Lock(), 900, exception => throw exception, () => host);
+        Assert.Equal(900, clock.WallClockBaseNs);
+        clock.Start();
+        Assert.Equal(1000, clock.WallClockBaseNs);
+        _time.Advance(50);
+        clock.Stop();
+        host = 1450;
+        clock.Start();
+        Assert.Equal((1400L, 50L), (clock.WallClockBaseNs, clock.NowNs));
+        clock.Stop();
+        host = 3;
+        clock.Start();
+        Assert.Equal(1400, clock.WallClockBaseNs);
+    }
+
+    [Fact]
     public void A_timer_fires_once_and_not_while_stopped()
     {
         var fired = 0;

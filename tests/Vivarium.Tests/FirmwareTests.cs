@@ -29,7 +29,7 @@ public sealed class FirmwareTests
         .. "from the disk\0"u8,
     ];
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(180);
 
     public static TheoryData<string, ExecutionEngine> Disks => new()
     {

@@ -33,7 +33,7 @@ internal sealed class DiskCheck : IAsyncDisposable
         }
 
         // QEMU's pattern, which the guest looks for.
-        Tool("qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 48M 1M", path);
+        QemuTools.Io(path, "qcow2", ["write -P 0x5a 48M 1M"]);
         return new DiskCheck(path, await Qcow2Disk.OpenAsync(path));
     }
 
@@ -79,8 +79,8 @@ internal sealed class DiskCheck : IAsyncDisposable
     {
         await _disk.DisposeAsync();
         var raw = _path + ".raw";
-        var check = Tool("qemu-img", "check", _path);
-        Tool("qemu-img", "convert", "-O", "raw", _path, raw);
+        var check = QemuTools.Img("check", _path);
+        QemuTools.Img("convert", "-O", "raw", _path, raw);
         var content = await File.ReadAllBytesAsync(raw);
         var expected = new byte[(SizeMib + 8) << 20];
         _data.CopyTo(expected, int.Parse(Offset) << 20);
@@ -91,20 +91,5 @@ internal sealed class DiskCheck : IAsyncDisposable
     {
         await _disk.DisposeAsync();
         await _plugged.DisposeAsync();
-    }
-
-    private static string Tool(string name, params string[] arguments)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(name, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            var text = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? text : throw new MeasurementException($"{name} failed: {text}");
-        }
-        catch (System.ComponentModel.Win32Exception exception)
-        {
-            throw new MeasurementException($"{name} cannot be run, it is in Debian's package qemu-utils: {exception.Message}");
-        }
     }
 }

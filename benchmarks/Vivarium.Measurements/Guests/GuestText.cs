@@ -3,11 +3,18 @@ using System.Text;
 namespace Vivarium.Measurements;
 
 /// <summary>Reads what a guest prints until a text appears, and types.</summary>
-internal sealed class GuestText(SerialPort port)
+/// <param name="output">What the guest prints.</param>
+/// <param name="input">Takes what is typed.</param>
+internal sealed class GuestText(Stream output, Stream input)
 {
     private readonly byte[] _buffer = new byte[4096];
     private readonly StringBuilder _text = new();
     private int _seen;
+
+    public GuestText(SerialPort port)
+        : this(port.Output, port.Input)
+    {
+    }
 
     /// <summary>All that was read.</summary>
     public string All => _text.ToString();
@@ -43,13 +50,17 @@ internal sealed class GuestText(SerialPort port)
         return (await WaitForAsync(LinuxGuest.Prompt, patience)).Trim();
     }
 
-    public Task SendAsync(string keys) => port.Input.WriteAsync(Encoding.ASCII.GetBytes(keys)).AsTask();
+    public async Task SendAsync(string keys)
+    {
+        await input.WriteAsync(Encoding.ASCII.GetBytes(keys));
+        await input.FlushAsync();
+    }
 
     private async Task<bool> ReadAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var count = await port.Output.ReadAsync(_buffer, cancellationToken);
+            var count = await output.ReadAsync(_buffer, cancellationToken);
             _text.Append(Encoding.ASCII.GetString(_buffer, 0, count));
             return count > 0;
         }

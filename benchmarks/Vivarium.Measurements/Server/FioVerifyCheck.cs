@@ -45,6 +45,7 @@ internal static class FioVerifyCheck
             await machine.ResumeAsync();
             var passed = await UptimeAsync(text) - uptime;
             report.Add(passed < Pause, $"{kind}: the guest's clock over a pause of {Pause} s", $"< {Pause} s", string.Create(CultureInfo.InvariantCulture, $"{passed:F2} s"), "", "", "");
+            await AddClockAsync(text, report, $"{kind}: after it the RTC, and Linux's time by hwclock");
             await text.SendAsync(string.Format(CultureInfo.InvariantCulture, Job, device) + "\n");
             await Task.Delay(s_beforeSave);
             await machine.SaveAsync(snapshot);
@@ -66,6 +67,7 @@ internal static class FioVerifyCheck
         var end = await EndAsync(restoredText);
         report.Add(original == "0" && end == "0", $"{kind}: snapshot in the middle of fio --verify, both go on", "0 and 0", $"{original} and {end}", "", "", $"{snapshot.Length >> 20} MiB");
         await restoredText.WaitForAsync(LinuxGuest.Prompt, s_patience);
+        await AddClockAsync(restoredText, report, $"{kind}: after the restore the RTC, and Linux's time by hwclock");
         var complaints = (await restoredText.RunAsync("dmesg | grep -ciE 'lockup|stall|unstable|I/O error|timeout|backwards|hung'", s_patience)).Split('\n')[^1].Trim();
         report.Add(complaints == "0", $"{kind}: complaints of the restored kernel", "0", complaints, "", "", "");
     }
@@ -78,6 +80,15 @@ internal static class FioVerifyCheck
 
     private static async Task<double> UptimeAsync(GuestText text) =>
         double.Parse((await text.RunAsync("cat /proc/uptime", s_patience)).Split(' ')[0], CultureInfo.InvariantCulture);
+
+    /// <summary>How far the guest's clocks are from the host's: a second is what reading them takes on a busy host.</summary>
+    private static async Task AddClockAsync(GuestText text, Report report, string what)
+    {
+        var said = (await text.RunAsync("cat /sys/class/rtc/rtc0/since_epoch; hwclock -s -u && date +%s", s_patience)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var host = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        long[] behind = [.. said.Select(line => host - long.Parse(line, CultureInfo.InvariantCulture))];
+        report.Add(behind is [>= -1 and < Pause - 1, >= -1 and < Pause - 1], what, $"< {Pause - 1} s behind the host's", string.Join(" s, ", behind) + " s", "", "", "");
+    }
 
     private static VirtualMachine Build(MeasurementOptions options, string kind, IBlockBackend disk)
     {

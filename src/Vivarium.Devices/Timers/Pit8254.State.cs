@@ -16,7 +16,7 @@ public sealed partial class Pit8254
             _channels[i].Reset(gate: i != 2);
         }
 
-        Schedule(earliestNs: 0);
+        Schedule(Tick, earliestNs: 0);
     }
 
     /// <inheritdoc/>

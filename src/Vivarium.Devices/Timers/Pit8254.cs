@@ -83,30 +83,33 @@ public sealed partial class Pit8254 : IPortDevice, IStateUnit
             return IoResult.NoRegister;
         }
 
-        CatchUp();
+        // One look at the clock for all of it: a host that is held up between two looks must not pass over an edge.
+        var nowNs = _clock.NowNs;
+        var tick = s_oscillator.TicksAt(nowNs);
+        CatchUp(nowNs);
         if (offset == 3)
         {
-            WriteControl((byte)value);
+            WriteControl((byte)value, tick);
         }
         else
         {
-            _channels[offset].WriteCount((byte)value, Tick);
+            _channels[offset].WriteCount((byte)value, tick);
         }
 
         if (offset is 0 or 3)
         {
-            Schedule(earliestNs: 0);
+            Schedule(tick, earliestNs: 0);
         }
 
         return IoResult.Ok;
     }
 
-    private void WriteControl(byte value)
+    private void WriteControl(byte value, long tick)
     {
         var channel = value >> 6;
         if (channel < 3)
         {
-            _channels[channel].WriteControl(value, Tick);
+            _channels[channel].WriteControl(value, tick);
             return;
         }
 
@@ -117,12 +120,12 @@ public sealed partial class Pit8254 : IPortDevice, IStateUnit
             {
                 if ((value & 0x20) == 0)
                 {
-                    _channels[i].LatchCount(Tick);
+                    _channels[i].LatchCount(tick);
                 }
 
                 if ((value & 0x10) == 0)
                 {
-                    _channels[i].LatchStatus(Tick);
+                    _channels[i].LatchStatus(tick);
                 }
             }
         }
@@ -143,18 +146,19 @@ public sealed partial class Pit8254 : IPortDevice, IStateUnit
 
     private void OnTimer()
     {
-        if (CatchUp())
+        var nowNs = _clock.NowNs;
+        if (CatchUp(nowNs))
         {
-            Schedule(_clock.NowNs + MinimumPeriodNs);
+            Schedule(s_oscillator.TicksAt(nowNs), nowNs + MinimumPeriodNs);
         }
     }
 
     /// <summary>
     /// Makes the edge whose time has come. The low phase before it is never scheduled, because nothing listens to a falling edge.
     /// </summary>
-    private bool CatchUp()
+    private bool CatchUp(long nowNs)
     {
-        if (_riseNs > _clock.NowNs)
+        if (_riseNs > nowNs)
         {
             return false;
         }
@@ -165,9 +169,9 @@ public sealed partial class Pit8254 : IPortDevice, IStateUnit
         return true;
     }
 
-    private void Schedule(long earliestNs)
+    /// <summary>Plans the first edge after a tick, which may have passed already: then it is made at once.</summary>
+    private void Schedule(long tick, long earliestNs)
     {
-        var tick = Tick;
         var rise = _channels[0].NextRise(tick);
         _irq.SetLevel(_channels[0].OutputAt(tick));
         _riseNs = rise == long.MaxValue ? long.MaxValue : Math.Max(s_oscillator.NsAt(rise), earliestNs);

@@ -19,6 +19,9 @@ public sealed partial class RtcMc146818
         Resettle();
     }
 
+    /// <summary>The calendar may have moved on while the machine stood still: an alarm of that time is due now.</summary>
+    public void Start() => Settle();
+
     /// <inheritdoc/>
     public void Save(StateWriter writer)
     {

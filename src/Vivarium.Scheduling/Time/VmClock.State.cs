@@ -21,6 +21,11 @@ public sealed partial class VmClock : IStateUnit
         {
             if (!_base.IsRunning)
             {
+                if (_hostWallClockNs is not null)
+                {
+                    WallClockBaseNs = Math.Max(WallClockBaseNs, _hostWallClockNs() - NowNs);
+                }
+
                 _base = new TimeBase(IsRunning: true, _base.OffsetNs - _service.Clock.NowNs);
             }
         }

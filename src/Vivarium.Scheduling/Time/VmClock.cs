@@ -13,6 +13,7 @@ public sealed partial class VmClock : IVmClock, IDisposable
     private readonly VmTimerService _service;
     private readonly Lock _deviceLock;
     private readonly Action<Exception> _onFailed;
+    private readonly Func<long>? _hostWallClockNs;
     private volatile TimeBase _base = new(IsRunning: false, OffsetNs: 0);
 
     /// <summary>Creates the clock.</summary>
@@ -20,7 +21,11 @@ public sealed partial class VmClock : IVmClock, IDisposable
     /// <param name="deviceLock">The machine's device lock, held around every callback.</param>
     /// <param name="wallClockBaseNs">Nanoseconds since the Unix epoch that guest time 0 stands for.</param>
     /// <param name="onFailed">Hears of an exception from a timer's callback, which is a defect of a device. Must only take note.</param>
-    public VmClock(VmTimerService service, Lock deviceLock, long wallClockBaseNs, Action<Exception> onFailed)
+    /// <param name="hostWallClockNs">
+    /// Tells nanoseconds since the Unix epoch. The wall clock catches up with it whenever the clock starts, after a pause or a restore; it never goes
+    /// back. Default null: the wall clock stands still with guest time.
+    /// </param>
+    public VmClock(VmTimerService service, Lock deviceLock, long wallClockBaseNs, Action<Exception> onFailed, Func<long>? hostWallClockNs = null)
     {
         ArgumentNullException.ThrowIfNull(service);
         ArgumentNullException.ThrowIfNull(onFailed);
@@ -28,6 +33,7 @@ public sealed partial class VmClock : IVmClock, IDisposable
         _deviceLock = deviceLock ?? throw new ArgumentNullException(nameof(deviceLock));
         _onFailed = onFailed;
         WallClockBaseNs = wallClockBaseNs;
+        _hostWallClockNs = hostWallClockNs;
         _client = new Client(this);
     }
 

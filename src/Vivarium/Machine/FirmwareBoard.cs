@@ -13,19 +13,34 @@ internal sealed class FirmwareBoard(IReadOnlyList<IShadowRam> shadows, FirmwareO
     private const int PiixSlot = 1;
     private const int PiixPowerFunctionNumber = 3;
 
-    /// <summary>What SeaBIOS assumes of PIRQA# to PIRQD#, which are the wires 1, 2, 3 and 0.</summary>
+    /// <summary>What SeaBIOS chooses for PIRQA# to PIRQD#, which are the wires 1, 2, 3 and 0.</summary>
     private static readonly byte[] s_pirqIrqs = [10, 10, 11, 11];
 
     private FwCfg? _config;
 
-    /// <summary>For each interrupt wire of the PCI bus what it drives.</summary>
-    public static IReadOnlyList<IReadOnlyList<int>> Interrupts { get; } = [.. Enumerable.Range(0, 4).Select(wire => (int[])[16 + wire, s_pirqIrqs[(wire + 3) % 4]])];
+    /// <summary>The pins of the ISA bridge follow the IOAPIC's among the router's interrupts.</summary>
+    private const int FirstPirq = 24;
+
+    /// <summary>How many interrupts the router needs.</summary>
+    public const int InterruptCount = FirstPirq + PiixIsaBridge.PirqCount;
+
+    /// <summary>For each interrupt wire of the PCI bus what it drives: a pin of the IOAPIC, and a PIRQ of the ISA bridge.</summary>
+    public static IReadOnlyList<IReadOnlyList<int>> Interrupts { get; } = [.. Enumerable.Range(0, 4).Select(wire => (int[])[16 + wire, FirstPirq + FindPirq(wire)])];
 
     public IPciFunction CreateHostBridge() => new I440FxHostBridge(shadows);
 
-    public static void AttachFunctions(DeviceContext context)
+    /// <summary>The ISA interrupt to which firmware routes a wire, for systems with ACPI that use the 8259 pair.</summary>
+    public static byte FindIsaInterrupt(int wire) => s_pirqIrqs[FindPirq(wire)];
+
+    public static void AttachFunctions(DeviceContext context, InterruptRouter router)
     {
-        context.AddPciFunction(_ => new PiixIsaBridge(s_pirqIrqs), new PciAddress(PiixSlot));
+        var bridge = new PiixIsaBridge(context.ConnectIrq);
+        for (var pirq = 0; pirq < PiixIsaBridge.PirqCount; pirq++)
+        {
+            router.Route(FirstPirq + pirq, bridge, pirq);
+        }
+
+        context.AddPciFunction(_ => bridge, new PciAddress(PiixSlot));
         context.AddPciFunction(_ => new PiixPowerFunction(), new PciAddress(PiixSlot, PiixPowerFunctionNumber));
     }
 
@@ -62,6 +77,8 @@ internal sealed class FirmwareBoard(IReadOnlyList<IShadowRam> shadows, FirmwareO
         _config.AddFile(AcpiFirmwareFiles.TablesName, files.Tables);
         _config.AddFile(AcpiFirmwareFiles.CommandsName, files.Commands);
     }
+
+    private static int FindPirq(int wire) => (wire + 3) % PiixIsaBridge.PirqCount;
 
     private static byte[] Number(long value)
     {

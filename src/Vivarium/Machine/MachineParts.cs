@@ -39,6 +39,9 @@ internal sealed class MachineParts
     /// <summary>The disks that go into snapshots.</summary>
     public required SnapshotDisks Disks { get; init; }
 
+    /// <summary>Has the power button.</summary>
+    public required Devices.AcpiPowerManagement PowerManagement { get; init; }
+
     /// <summary>The PCI bus; null if there is none.</summary>
     public PciComplex? Pci { get; init; }
 

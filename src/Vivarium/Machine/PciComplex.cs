@@ -10,11 +10,12 @@ internal sealed class PciComplex
     private const ushort HotPlugPort = 0x610;
     private const int HotPlugEvent = 1;
 
-    /// <summary>For each interrupt wire what it drives: a pin of the IOAPIC, and for systems without it a pin of the 8259 pair.</summary>
+    /// <summary>Without firmware: for each interrupt wire a pin of the IOAPIC, and for systems without it a pin of the 8259 pair.</summary>
     private static readonly int[][] s_interrupts = [[16, 10], [17, 11], [18, 10], [19, 11]];
 
     private readonly IReadOnlyList<IReadOnlyList<int>> _interrupts;
     private readonly PciBus _bus;
+    private readonly bool _hasFirmware;
     private readonly ulong _memoryBytes;
     private readonly SortedDictionary<int, PciSlotKind> _slots = [];
     private PciHotPlug? _hotPlug;
@@ -22,6 +23,7 @@ internal sealed class PciComplex
     public PciComplex(DeviceContext context, PortBus ports, MmioBus mmio, InterruptRouter router, ResetControlRegister reset, ulong memoryBytes, FirmwareBoard? firmware)
     {
         _interrupts = firmware is null ? s_interrupts : FirmwareBoard.Interrupts;
+        _hasFirmware = firmware is not null;
         _memoryBytes = memoryBytes;
         _bus = new PciBus(ports, mmio, router, _interrupts);
         var access = new PciConfigurationPorts(_bus, reset);
@@ -88,8 +90,8 @@ internal sealed class PciComplex
 
     private IEnumerable<AcpiPciRoute> CreateRoutes(int slot) => Enumerable.Range(0, _interrupts.Count).Select(pin =>
     {
-        var wire = _interrupts[PciBus.FindWire(slot, PciInterruptPin.A + pin)];
-        return new AcpiPciRoute(slot, pin, (uint)wire[0], (byte)wire[1]);
+        var wire = PciBus.FindWire(slot, PciInterruptPin.A + pin);
+        return new AcpiPciRoute(slot, pin, (uint)_interrupts[wire][0], _hasFirmware ? FirmwareBoard.FindIsaInterrupt(wire) : (byte)_interrupts[wire][1]);
     });
 
     private PciAddress FindFree()

@@ -11,7 +11,6 @@ internal sealed class PlatformBoard
     private readonly InterruptRouter _router;
     private readonly int _serialPortCount;
     private readonly bool _isPc;
-    private readonly AcpiPowerManagement _power;
     private readonly FirmwareBoard? _firmware;
 
     public PlatformBoard(
@@ -35,7 +34,7 @@ internal sealed class PlatformBoard
         router.AttachMsiTarget(Apics);
         AttachInterruptControllers(context, ports, mmio);
         var rtc = AttachTimers(context, configuration.MemoryBytes);
-        _power = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
+        PowerManagement = new AcpiPowerManagement(context.ConnectIrq(9), context.Clock, context.Power);
         var reset = AttachPower(context);
         if (hasPci)
         {
@@ -43,7 +42,7 @@ internal sealed class PlatformBoard
             context.Pci = Pci;
             if (firmware is not null)
             {
-                FirmwareBoard.AttachFunctions(context);
+                FirmwareBoard.AttachFunctions(context, router);
             }
         }
         else
@@ -79,6 +78,9 @@ internal sealed class PlatformBoard
 
     public A20Gate A20 { get; }
 
+    /// <summary>Has the power button.</summary>
+    public AcpiPowerManagement PowerManagement { get; }
+
     /// <summary>The PCI bus; null if there is none.</summary>
     public PciComplex? Pci { get; }
 
@@ -86,7 +88,7 @@ internal sealed class PlatformBoard
     public CoprocessorErrorPort CoprocessorError { get; }
 
     /// <summary>All devices are attached.</summary>
-    public void FinishPci(DeviceContext context) => Pci?.Finish(context, _power.RaiseGeneralPurposeEvent);
+    public void FinishPci(DeviceContext context) => Pci?.Finish(context, PowerManagement.RaiseGeneralPurposeEvent);
 
     /// <summary>The tables that tell an operating system what is here.</summary>
     /// <returns>The tables; null if firmware has been given them.</returns>
@@ -139,8 +141,8 @@ internal sealed class PlatformBoard
 
     private ResetControlRegister AttachPower(DeviceContext context)
     {
-        context.MapPorts(0x600, AcpiPowerManagement.PortCount, _power, "acpi-pm");
-        context.AddStateUnit(_power);
+        context.MapPorts(0x600, AcpiPowerManagement.PortCount, PowerManagement, "acpi-pm");
+        context.AddStateUnit(PowerManagement);
         context.AddStateUnit(A20);
         var portA = new SystemControlPortA(context.Power, A20);
         context.MapPorts(0x92, 1, portA, "port92");

@@ -100,7 +100,10 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets a paused machine go on. The guest sees no time pass between.</summary>
+    /// <summary>
+    /// Lets a paused machine go on. The guest's clocks go on where they stood, all but the battery clock (RTC), which shows the host's time unless
+    /// <see cref="VirtualMachineBuilder.WithWallClock"/> was called: <c>hwclock --hctosys</c> sets a Linux guest's time right.
+    /// </summary>
     /// <exception cref="InvalidOperationException">It is not paused.</exception>
     public async Task ResumeAsync(CancellationToken cancellationToken = default)
     {
@@ -116,6 +119,13 @@ public sealed partial class VirtualMachine : IAsyncDisposable
         using var turn = await TakeTurnAsync(cancellationToken).ConfigureAwait(false);
         await ResetCoreAsync().ConfigureAwait(false);
     }
+
+    /// <summary>
+    /// Presses the power button: a guest whose operating system listens shuts down and ends with <see cref="ShutdownKind.GuestPowerOff"/>, which takes
+    /// its time or never happens; <see cref="StopAsync"/> is certain. Takes effect when the machine runs.
+    /// </summary>
+    /// <remarks>The fixed power button of ACPI 6.5 §4.8.2.2: PM1 status bit 8 and a system control interrupt.</remarks>
+    public void PressPowerButton() => Events.Post(_parts.PowerManagement.PressPowerButton);
 
     /// <summary>Pulls the plug. Does nothing if it has ended already.</summary>
     public async Task StopAsync(CancellationToken cancellationToken = default)

@@ -4,10 +4,19 @@ namespace Vivarium.Devices.Tests.Fakes;
 internal sealed class FakeClock(long startNs = 0) : IVmClock
 {
     private readonly List<FakeTimer> _timers = [];
+    private long _nowNs = startNs;
 
-    public long NowNs { get; private set; } = startNs;
+    /// <summary>Each look moves it on by <see cref="HoldUpNs"/>.</summary>
+    public long NowNs
+    {
+        get => _nowNs += HoldUpNs;
+        private set => _nowNs = value;
+    }
 
-    public long WallClockBaseNs { get; init; } = 1_700_000_000_000_000_000;
+    /// <summary>How long the host is held up before each look at the clock.</summary>
+    public long HoldUpNs { get; set; }
+
+    public long WallClockBaseNs { get; set; } = 1_700_000_000_000_000_000;
 
     /// <summary>How many callbacks ran: a guest must not be able to make this grow without bound.</summary>
     public long FiredCount { get; private set; }

@@ -21,6 +21,25 @@ public sealed class Pit8254Tests
         Assert.InRange(_irq.Rises, 99, 101);
     }
 
+    [Theory]
+    [InlineData(0x30)]
+    [InlineData(0x38)]
+    public void An_interrupt_that_comes_once_is_not_lost_on_a_host_that_is_held_up(int control)
+    {
+        _pit.Out(Control, control);
+        for (var i = 0; i < 100; i++)
+        {
+            // Ten milliseconds pass between any two looks at the clock, a hundred times the count.
+            _clock.HoldUpNs = 10_000_000;
+            var before = _irq.Rises;
+            _pit.Out(0, 119);
+            _pit.Out(0, 0);
+            _clock.HoldUpNs = 0;
+            _clock.Advance(1_000_000);
+            Assert.True(_irq.Rises > before, $"interrupt {i} was lost");
+        }
+    }
+
     [Fact]
     public void A_square_wave_interrupts_once_a_period_and_is_high_for_half()
     {

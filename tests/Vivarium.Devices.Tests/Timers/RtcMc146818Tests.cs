@@ -24,6 +24,22 @@ public sealed class RtcMc146818Tests
     }
 
     [Fact]
+    public void After_a_pause_it_shows_the_wall_clock_again_and_an_alarm_of_that_time_is_due()
+    {
+        // The alarm is a minute away, the pause takes an hour.
+        Write(1, 0x20);
+        Write(3, 0x14);
+        Write(5, 0x22);
+        Write(0x0B, 0x22);
+        Assert.False(_irq.Level);
+        _clock.WallClockBaseNs += 3600 * Second;
+        _rtc.Start();
+        Assert.Equal(0x23, Read(4));
+        Assert.True(_irq.Level);
+        Assert.Equal(0xA0, Read(0x0C) & 0xA0);
+    }
+
+    [Fact]
     public void Binary_and_12_hours_change_the_presentation()
     {
         Write(0x0B, 0x04);
