@@ -62,16 +62,29 @@ public sealed unsafe partial class GuestMemory
         ExchangeTops(template.CreateRegions());
     }
 
-    /// <summary>Makes all RAM zero again and gives its pages back to the host. ROM stays.</summary>
+    /// <summary>
+    /// Makes all RAM zero again and gives its pages back to the host. ROM stays. Pages stay where they are, as a guest can have its machine reset at
+    /// any moment: another thread may read and write memory meanwhile, and what it writes may stay or not.
+    /// </summary>
     /// <exception cref="InvalidOperationException">A vCPU is running.</exception>
     public void Clear()
     {
         using var stop = ReplaceContent();
-        ExchangeTops([.. _regions.Select(region => new MemoryRegion(
-            region.Gpa,
-            region.SizeBytes,
-            region.IsRom,
-            region.IsRom ? region.Top.AddReference() : new PageStore(region.PageCount, null)))]);
+        foreach (var region in _regions)
+        {
+            if (region.IsRom)
+            {
+                continue;
+            }
+
+            GiveUpCode(region);
+            if (!region.Top.TryClear())
+            {
+                var shared = region.Top;
+                region.Top = new PageStore(region.PageCount, null);
+                shared.Release();
+            }
+        }
     }
 
     /// <summary>
@@ -119,15 +132,20 @@ public sealed unsafe partial class GuestMemory
             var region = _regions[i];
             if (!region.IsRom)
             {
-                foreach (var page in PagesWith(region, PageState.Code))
-                {
-                    InvalidateCode(region, page);
-                }
+                GiveUpCode(region);
             }
 
             var old = region.Top;
             region.Top = replacements[i].Top;
             old.Release();
+        }
+    }
+
+    private void GiveUpCode(MemoryRegion region)
+    {
+        foreach (var page in PagesWith(region, PageState.Code))
+        {
+            InvalidateCode(region, page);
         }
     }
 

@@ -56,6 +56,45 @@ public sealed unsafe class GuestMemoryTests
         Assert.Equal(0UL, memory.RamSizeBytes);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Memory_may_be_written_while_a_reset_clears_it(bool isFork)
+    {
+        const ulong Bytes = 64 << 12;
+        using var original = new GuestMemory();
+        original.AddRam(0, Bytes);
+        original.TryWrite(0x3000, new byte[0x8000].Select(static _ => (byte)7).ToArray());
+        using var template = original.Seal();
+        using var memory = isFork ? GuestMemory.Fork(template) : original;
+        var isDone = false;
+        var writer = new Thread(() =>
+        {
+            var value = 0UL;
+            for (ulong gpa = 0; !Volatile.Read(ref isDone); gpa = (gpa + 0x1008) % (Bytes - sizeof(ulong)))
+            {
+                memory.Write(gpa, ++value);
+                memory.TryRead(gpa, out value);
+            }
+        });
+        writer.Start();
+        for (var i = 0; i < 2_000; i++)
+        {
+            memory.Clear();
+        }
+
+        Volatile.Write(ref isDone, true);
+        writer.Join();
+        memory.Clear();
+        var content = new byte[Bytes];
+        Assert.True(memory.TryRead(0, content));
+        Assert.Equal(-1, content.AsSpan().IndexOfAnyExcept((byte)0));
+        using var other = GuestMemory.Fork(template);
+        Assert.Equal(7, other.Read<byte>(0x3000));
+        memory.Write(0x5000, (byte)1);
+        Assert.Equal((1, 0), (memory.Read<byte>(0x5000), memory.Read<byte>(0x5001)));
+    }
+
     [Fact]
     public void Addresses_outside_memory_have_no_page()
     {

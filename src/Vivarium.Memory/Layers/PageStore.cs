@@ -107,6 +107,30 @@ internal sealed unsafe class PageStore
     /// <summary>Asks the host for the pages' memory in one call, as they will be written.</summary>
     public void Populate(nuint page, nuint count) => _pageMapping.Populate(page * GuestMemory.PageSize, count * GuestMemory.PageSize);
 
+    /// <summary>
+    /// Makes all pages zero where they are, whatever layers below hold, and gives their physical memory back. False if the store is not its owner's
+    /// alone. Nobody may hold a pointer to a layer below; who writes to this one meanwhile keeps what was written, or reads zero.
+    /// </summary>
+    public bool TryClear()
+    {
+        if (Volatile.Read(ref _references) != 1)
+        {
+            return false;
+        }
+
+        Discard(0, PageCount);
+        _stateMapping.Discard(0, PageCount);
+        for (var store = Parent; store is not null; store = store.Parent)
+        {
+            for (nuint page = 0; (page = store.NextWith(PageState.Own, page)) < PageCount; page++)
+            {
+                PageState.Set(ref States[page], PageState.Own | PageState.Writable);
+            }
+        }
+
+        return true;
+    }
+
     public PageStore AddReference()
     {
         Interlocked.Increment(ref _references);
