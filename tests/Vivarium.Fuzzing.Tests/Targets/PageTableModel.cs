@@ -41,8 +41,6 @@ internal sealed unsafe class PageTableModel(GuestMemory memory, CpuState* state)
         memory.TryWrite(gpa, bytes[..EntryBytes]);
     }
 
-    public bool IsGlobal(ulong linear) => Walk(linear, PageAccess.Read, 0, false, out var walk, out _) && (walk.Entry & PageEntry.Global) != 0 && (_state->Cr4 & ControlBits.Cr4Pge) != 0;
-
     public AccessOutcome Predict(ulong linear, int sizeBytes, PageAccess access, CpuCore core)
     {
         if (Format == 2 && access != PageAccess.Fetch && (!IsCanonical(linear) || !IsCanonical(linear + (ulong)sizeBytes - 1)))

@@ -103,17 +103,15 @@ internal sealed unsafe class PageTableTarget(bool isBroken) : FuzzTarget
         }
 
         model.Write(table + (index * (ulong)model.EntryBytes), value);
-        foreach (var page in Pages(model))
-        {
-            if (!isBroken || !model.IsGlobal(page))
-            {
-                core.FlushPage(page);
-            }
-        }
-
         if (isBroken)
         {
             core.FlushTlb(keepGlobal: true);
+            return;
+        }
+
+        foreach (var page in Pages(model))
+        {
+            core.FlushPage(page);
         }
     }
 
@@ -214,7 +212,7 @@ internal sealed unsafe class PageTableTarget(bool isBroken) : FuzzTarget
         return memory;
     }
 
-    /// <summary>A page at address 0 that is read, written, executed, and written again by a user.</summary>
+    /// <summary>A page at address 0 that is read, written, executed, and written again by a user; then its neighbour is mapped elsewhere, and it is read once more.</summary>
     private static byte[] Seed(int format, int which)
     {
         var levels = format + 2 - (format == 2 ? 0 : format == 1 ? 1 : 0);
@@ -225,6 +223,7 @@ internal sealed unsafe class PageTableTarget(bool isBroken) : FuzzTarget
         }
 
         byte[] accesses = [4, 0, 0, 1, 0, 0, 4, 0, 0, 1, 0, 1, 4, 0, 0, 1, 0, 2, 3, 1, 0, 4, 0, 0, 1, 3, 1];
-        return [.. bytes, .. accesses];
+        byte[] neighbour = [0, 0, 0, 1, (byte)(which == 1 ? 0x46 : 6), 0, 3, 3, 0, 0, 4, 0, 0, 1, 0, 0];
+        return [.. bytes, .. accesses, .. neighbour];
     }
 }
