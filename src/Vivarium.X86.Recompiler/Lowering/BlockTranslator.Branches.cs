@@ -12,7 +12,8 @@ internal sealed unsafe partial class BlockTranslator
     private void ConditionalJump(int i)
     {
         var op = OpAt(i);
-        NeedFlags(Address);
+        NeedFlags(Data);
+        KeepHeldAddress();
         var condition = (int)InstructionAt(i).ConditionCode - 1;
         var staysIfTaken = _run.EndsRound(i);
         _edgeStubs.Add(new EdgeStub

@@ -21,6 +21,11 @@ internal sealed unsafe partial class BlockTranslator
         var guest = op->Reg1 >> 3;
         var destination = Of(guest) == None ? Address : Of(guest);
 
+        if (destination != Address && op->Base != RegisterOffset.RipPage && IsInHost(op->Base) && IsInHost(op->Index))
+        {
+            KeepHeldAddress();
+        }
+
         // What is beyond the narrower of the two is cut off in either case.
         EmitOffset(op, destination, Math.Min(size, addressSize));
         if (Of(guest) == None)

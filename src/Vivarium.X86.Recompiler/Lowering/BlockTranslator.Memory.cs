@@ -174,6 +174,9 @@ internal sealed unsafe partial class BlockTranslator
         return temporary;
     }
 
+    /// <summary>Whether a register given by its offset in the state needs no temporary; none at all does not.</summary>
+    private bool IsInHost(ushort offset) => offset == RegisterOffset.Zero || Of(offset >> 3) != None;
+
     /// <summary>
     /// Linear address in <see cref="Address"/> to host address: one comparison tests the hit and that the access ends within the page. With
     /// <paramref name="keepsData"/> the operand needs both temporaries, and is there a little sooner.
