@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Boots memtest86+ from a disk image through SeaBIOS and GRUB and waits until it has tested the memory once without an error.
-#   eng/check-memtest.sh [--if virtio|ahci|nvme] [--memory 32M] [--cpus N] [--seconds N]
+#   eng/check-memtest-disk.sh [--if virtio|ahci|nvme] [--memory 32M] [--cpus N] [--seconds N]
 # Exit code 1 if it does not come to its end of a pass, or finds an error. Needs the packages grub-common grub-pc-bin seabios fdisk, and apt-get.
 set -euo pipefail
 root=$(cd "$(dirname "$(realpath "$0")")/.." && pwd)
