@@ -18,8 +18,8 @@ internal static class HostProcess
         return long.Parse(line.AsSpan(6, line.Length - 8).Trim(), CultureInfo.InvariantCulture) << 10;
     }
 
-    /// <summary>Resident bytes of the writable mappings that are as large as a guest's RAM, but not as what the collector reserves: that RAM.</summary>
-    public static long ResidentRamBytes(long ramBytes)
+    /// <summary>Resident bytes of the mappings that a range of addresses, a guest's RAM, lies in.</summary>
+    public static long ResidentBytesAt(nuint address, long sizeBytes)
     {
         var isRam = false;
         var resident = 0L;
@@ -28,8 +28,8 @@ internal static class HostProcess
             var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (!words[0].EndsWith(':'))
             {
-                var bounds = words[0].Split('-').Select(each => ulong.Parse(each, NumberStyles.HexNumber, CultureInfo.InvariantCulture)).ToArray();
-                isRam = words[1].StartsWith("rw", StringComparison.Ordinal) && (long)(bounds[1] - bounds[0]) is var size && size >= ramBytes && size < 4 * ramBytes;
+                var bounds = words[0].Split('-').Select(each => nuint.Parse(each, NumberStyles.HexNumber, CultureInfo.InvariantCulture)).ToArray();
+                isRam = bounds[0] < address + (nuint)sizeBytes && bounds[1] > address;
             }
             else if (isRam && words[0] == "Rss:")
             {

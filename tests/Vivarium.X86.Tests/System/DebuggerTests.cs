@@ -195,7 +195,8 @@ public sealed class DebuggerTests
             }
         }
 
-        var stops = choices.Select(choice => path[choice % path.Count]).ToHashSet();
+        // The program stands at its first instruction already, where it would stop before anything else.
+        var stops = choices.Select(choice => path[choice % path.Count]).Where(static stop => stop != GuestProgram.CodeBase).ToHashSet();
         using var program = Wandering();
         if (isWarm)
         {
