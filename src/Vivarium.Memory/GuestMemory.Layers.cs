@@ -72,17 +72,10 @@ public sealed unsafe partial class GuestMemory
         using var stop = ReplaceContent();
         foreach (var region in _regions)
         {
-            if (region.IsRom)
+            if (!region.IsRom)
             {
-                continue;
-            }
-
-            GiveUpCode(region);
-            if (!region.Top.TryClear())
-            {
-                var shared = region.Top;
-                region.Top = new PageStore(region.PageCount, null);
-                shared.Release();
+                GiveUpCode(region);
+                region.Top.Clear();
             }
         }
     }

@@ -108,16 +108,11 @@ internal sealed unsafe class PageStore
     public void Populate(nuint page, nuint count) => _pageMapping.Populate(page * GuestMemory.PageSize, count * GuestMemory.PageSize);
 
     /// <summary>
-    /// Makes all pages zero where they are, whatever layers below hold, and gives their physical memory back. False if the store is not its owner's
-    /// alone. Nobody may hold a pointer to a layer below; who writes to this one meanwhile keeps what was written, or reads zero.
+    /// Makes all pages zero where they are, whatever layers below hold, and gives their physical memory back. For the top store of a memory, which is
+    /// that memory's alone; no vCPU may hold a pointer. Who writes meanwhile keeps what was written, or reads zero.
     /// </summary>
-    public bool TryClear()
+    public void Clear()
     {
-        if (Volatile.Read(ref _references) != 1)
-        {
-            return false;
-        }
-
         Discard(0, PageCount);
         _stateMapping.Discard(0, PageCount);
         for (var store = Parent; store is not null; store = store.Parent)
@@ -127,8 +122,6 @@ internal sealed unsafe class PageStore
                 PageState.Set(ref States[page], PageState.Own | PageState.Writable);
             }
         }
-
-        return true;
     }
 
     public PageStore AddReference()
