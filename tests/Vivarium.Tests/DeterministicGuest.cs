@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Vivarium.Tests.Smp;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace Vivarium.Tests;
@@ -97,16 +98,7 @@ internal static class DeterministicGuest
     }
 
     /// <summary>The second processor's way out of real mode.</summary>
-    private static void Start(Assembler c)
-    {
-        c.xor(ax, ax);
-        c.mov(ds, ax);
-        c.db(0x66, 0x0F, 0x01, 0x16, (byte)(Gdtr & 0xFF), (byte)(Gdtr >> 8)); // lgdt [Gdtr]
-        c.mov(eax, cr0);
-        c.or(al, 1);
-        c.mov(cr0, eax);
-        c.db(0x66, 0xEA, 0x00, 0x10, 0x10, 0x00, 0x10, 0x00); // jmp 10h:Second
-    }
+    private static void Start(Assembler c) => ApplicationProcessorStart.Write(c, (ushort)Gdtr, (uint)Second);
 
     private static void Race(Assembler c)
     {

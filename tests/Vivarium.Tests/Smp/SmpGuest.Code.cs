@@ -17,16 +17,7 @@ internal static partial class SmpGuest
     }
 
     /// <summary>The other processors' way out of real mode.</summary>
-    private static void Start(Assembler c)
-    {
-        c.xor(ax, ax);
-        c.mov(ds, ax);
-        c.db(0x66, 0x0F, 0x01, 0x16, (byte)(Gdtr & 0xFF), (byte)(Gdtr >> 8)); // lgdt [Gdtr]
-        c.mov(eax, cr0);
-        c.or(al, 1);
-        c.mov(cr0, eax);
-        c.db(0x66, 0xEA, 0x00, unchecked((byte)(Secondary >> 8)), (byte)(Secondary >> 16), 0x00, 0x10, 0x00); // jmp 10h:Secondary
-    }
+    private static void Start(Assembler c) => ApplicationProcessorStart.Write(c, (ushort)Gdtr, (uint)Secondary);
 
     private static void FlatThenWork(Assembler c)
     {
