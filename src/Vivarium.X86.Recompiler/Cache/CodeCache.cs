@@ -31,7 +31,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
-    private readonly TranslatedBytes<BlockKey> _bytes = new();
+    private readonly TranslatedBytes<BlockKey> _bytes;
     private readonly Dictionary<BlockKey, HashSet<int>> _ungrouped = [];
     private readonly int _firstByte;
     private int _used;
@@ -43,6 +43,7 @@ internal sealed unsafe class CodeCache : IDisposable
     {
         HotSamples = hotSamples;
         _perfMap = perfMap;
+        _bytes = new TranslatedBytes<BlockKey>(_blocks.ContainsKey);
         _memory = new CodeMemory(sizeBytes);
 
         // SAFETY: unmapped in Dispose, after the last vCPU; the host gives memory for the pages that are touched.
@@ -195,7 +196,7 @@ internal sealed unsafe class CodeCache : IDisposable
     }
 
     /// <summary>As <see cref="IExecutionEngine.FindStaleCode"/> says.</summary>
-    public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory, _blocks.ContainsKey);
+    public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory);
 
     /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
     public void Invalidate(ulong pageGpa)

@@ -8,7 +8,8 @@ namespace Vivarium.X86;
 /// builds. Guarded by whatever guards the cache that it belongs to.
 /// </summary>
 /// <typeparam name="TKey">What the cache finds its code by.</typeparam>
-internal sealed unsafe class TranslatedBytes<TKey>
+/// <param name="isKept">Whether the cache still has the code of a key.</param>
+internal sealed unsafe class TranslatedBytes<TKey>(Func<TKey, bool> isKept)
     where TKey : notnull
 {
     /// <summary>A check must not take longer the more code there is: each looks at the next few.</summary>
@@ -33,7 +34,7 @@ internal sealed unsafe class TranslatedBytes<TKey>
     /// Looks at the next few of those that are kept. The guest-physical address of one that has other bytes by now, or null. Code on a page that
     /// is written is given up before the writer goes on, so there is none, but for writes by other threads that are about to tell.
     /// </summary>
-    public ulong? FindStale(GuestMemory memory, Func<TKey, bool> isKept)
+    public ulong? FindStale(GuestMemory memory)
     {
         for (var i = Math.Min(PerCheck, _order.Count); i > 0; i--)
         {

@@ -16,13 +16,15 @@ internal sealed unsafe class BlockCache : IDisposable
     private readonly Block** _buckets;
     private readonly Dictionary<ulong, nint> _pages = [];
     private readonly HashSet<ulong> _crossed = [];
-    private readonly TranslatedBytes<(ulong Gpa, DecodeMode Mode)> _bytes = new();
+    private readonly TranslatedBytes<(ulong Gpa, DecodeMode Mode)> _bytes;
     private readonly List<nint> _chunks = [];
     private int _chunk = -1;
     private int _used = ChunkBytes;
 
     public BlockCache()
     {
+        _bytes = new TranslatedBytes<(ulong Gpa, DecodeMode Mode)>(key => Find(key.Gpa, key.Mode) != null);
+
         // SAFETY: freed in Dispose; bucket indices are masked.
         _buckets = (Block**)NativeMemory.AllocZeroed(BucketCount, (nuint)sizeof(Block*));
     }
@@ -77,7 +79,7 @@ internal sealed unsafe class BlockCache : IDisposable
     }
 
     /// <summary>As <see cref="IExecutionEngine.FindStaleCode"/> says.</summary>
-    public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory, key => Find(key.Gpa, key.Mode) != null);
+    public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory);
 
     /// <summary>Unlinks every block that has bytes on the page.</summary>
     public void Invalidate(ulong pageGpa)
