@@ -26,7 +26,7 @@ internal static class DeterministicGuest
     private const int TicksAtTheEnd = 20;
 
     public static VirtualMachineBuilder Builder(ExecutionEngine engine) => new VirtualMachineBuilder().WithMemory(4 << 20).WithCpus(2)
-        .WithEngine(engine).WithBootLoader(new FlatBinaryLoader(Assemble(32, Image, First), Image, FlatStartMode.Protected32));
+        .WithEngine(engine).WithBootLoader(new FlatBinaryLoader(GuestCode.Assemble(32, Image, First), Image, FlatStartMode.Protected32));
 
     /// <summary>The same on an engine that somebody else chooses, with all of its code.</summary>
     public static VirtualMachineBuilder LoadedBuilder() => Builder(ExecutionEngine.Auto).WithBootLoader(new Loader());
@@ -42,9 +42,9 @@ internal static class DeterministicGuest
 
     private static IEnumerable<(ulong Gpa, byte[] Bytes)> Parts() =>
     [
-        (Trampoline, Assemble(16, 0, Start)),
-        (Second, Assemble(32, Second, Race)),
-        (Handler, Assemble(32, Handler, Tick)),
+        (Trampoline, GuestCode.Assemble(16, 0, Start)),
+        (Second, GuestCode.Assemble(32, Second, Race)),
+        (Handler, GuestCode.Assemble(32, Handler, Tick)),
         (Idt + (0x40 * 8), BitConverter.GetBytes(0x8E00UL << 32 | 0x10UL << 16 | (Handler & 0xFFFF) | (Handler >> 16 << 48))),
         (Idt - 8, BitConverter.GetBytes((ushort)0x7FF)),
         (Idt - 6, BitConverter.GetBytes(Idt)),
@@ -59,7 +59,7 @@ internal static class DeterministicGuest
                 context.Write(gpa, bytes, "guest");
             }
 
-            return new FlatBinaryLoader(Assemble(32, Image, First), Image, FlatStartMode.Protected32).Load(context);
+            return new FlatBinaryLoader(GuestCode.Assemble(32, Image, First), Image, FlatStartMode.Protected32).Load(context);
         }
     }
 
@@ -144,13 +144,4 @@ internal static class DeterministicGuest
     }
 
     private static void Write(Assembler c, uint register, int value) => c.mov(__dword_ptr[Apic + register], value);
-
-    private static byte[] Assemble(int bits, ulong rip, Action<Assembler> code)
-    {
-        var assembler = new Assembler(bits);
-        code(assembler);
-        using var stream = new MemoryStream();
-        assembler.Assemble(new StreamCodeWriter(stream), rip);
-        return stream.ToArray();
-    }
 }

@@ -46,18 +46,18 @@ internal static partial class SmpGuest
     private const int SplitEvery = 64;
 
     public static VirtualMachineBuilder Builder(ExecutionEngine engine, int cpus) => new VirtualMachineBuilder().WithMemory(4 << 20).WithCpus(cpus)
-        .WithEngine(engine).WithBootLoader(new FlatBinaryLoader(Assemble(32, Image, c => First(c, cpus)), Image, FlatStartMode.Protected32));
+        .WithEngine(engine).WithBootLoader(new FlatBinaryLoader(GuestCode.Assemble(32, Image, c => First(c, cpus)), Image, FlatStartMode.Protected32));
 
     /// <summary>Puts the rest of the guest into a machine that was built; each processor does <paramref name="rounds"/> rounds.</summary>
     public static void Load(VirtualMachine vm, int rounds)
     {
-        vm.Memory.TryWrite(Trampoline, Assemble(16, 0, Start));
-        vm.Memory.TryWrite(Secondary, Assemble(32, Secondary, FlatThenWork));
+        vm.Memory.TryWrite(Trampoline, GuestCode.Assemble(16, 0, Start));
+        vm.Memory.TryWrite(Secondary, GuestCode.Assemble(32, Secondary, FlatThenWork));
         for (var sender = 0; sender < MaximumCpus; sender++)
         {
             var stub = PingStubs + (ulong)(sender * StubBytes);
             var number = sender;
-            vm.Memory.TryWrite(stub, Assemble(32, stub, c =>
+            vm.Memory.TryWrite(stub, GuestCode.Assemble(32, stub, c =>
             {
                 c.push(number);
                 c.jmp(Ping);
@@ -66,9 +66,9 @@ internal static partial class SmpGuest
             Gate(vm, PongVector + sender, Pong);
         }
 
-        vm.Memory.TryWrite(Ping, Assemble(32, Ping, HandlePing));
-        vm.Memory.TryWrite(Pong, Assemble(32, Pong, HandlePong));
-        vm.Memory.TryWrite(Shoot, Assemble(32, Shoot, HandleShoot));
+        vm.Memory.TryWrite(Ping, GuestCode.Assemble(32, Ping, HandlePing));
+        vm.Memory.TryWrite(Pong, GuestCode.Assemble(32, Pong, HandlePong));
+        vm.Memory.TryWrite(Shoot, GuestCode.Assemble(32, Shoot, HandleShoot));
         Gate(vm, ShootVector, Shoot);
         vm.Memory.Write(Idt - 8, (ushort)0x7FF);
         vm.Memory.Write(Idt - 6, Idt);
@@ -101,13 +101,4 @@ internal static partial class SmpGuest
 
     private static void Gate(VirtualMachine vm, int vector, ulong handler) =>
         vm.Memory.Write(Idt + ((ulong)vector * 8), (0x8E00UL << 32) | (0x10UL << 16) | (handler & 0xFFFF) | (handler >> 16 << 48));
-
-    private static byte[] Assemble(int bits, ulong rip, Action<Assembler> code)
-    {
-        var assembler = new Assembler(bits);
-        code(assembler);
-        using var stream = new MemoryStream();
-        assembler.Assemble(new StreamCodeWriter(stream), rip);
-        return stream.ToArray();
-    }
 }

@@ -24,6 +24,9 @@ internal sealed unsafe class LabMachine : IDisposable
     private readonly byte[] _frames = new byte[LabLayout.FrameCount << 12];
     private readonly byte[] _wanted = new byte[0x1000];
     private readonly byte[] _kernelStacks = new byte[KernelStacksBytes];
+
+    /// <summary>Descriptor tables and handlers as they are at first, from address 0 up to the stacks.</summary>
+    private readonly byte[] _kernel = new byte[LabLayout.KernelStackGpa];
     private readonly ulong[] _entries;
     private readonly bool _likeHost;
     private LabMode _mode;
@@ -52,6 +55,8 @@ internal sealed unsafe class LabMachine : IDisposable
             State->Xcr0 = 7;
             _templates[(int)mode] = *State;
         }
+
+        Memory.TryRead(0, _kernel);
     }
 
     public GuestMemory Memory { get; } = new();
@@ -188,6 +193,11 @@ internal sealed unsafe class LabMachine : IDisposable
             }
         }
 
+        if (!_likeHost)
+        {
+            RestoreKernel();
+        }
+
         ClearKernelStacks();
         if (!_likeHost || _usesIst != state.UsesIst)
         {
@@ -233,6 +243,20 @@ internal sealed unsafe class LabMachine : IDisposable
         {
             _copied |= 1 << number;
             Frame(number).CopyTo(_frames.AsSpan(number << 12));
+        }
+    }
+
+    /// <summary>Kernel code can change its own tables and handlers: the next case, which another machine may run without this one, finds them whole.</summary>
+    private void RestoreKernel()
+    {
+        for (var gpa = 0; gpa < _kernel.Length; gpa += 0x1000)
+        {
+            // SAFETY: as for Frame.
+            var page = _kernel.AsSpan(gpa, 0x1000);
+            if (!page.SequenceEqual(new ReadOnlySpan<byte>(Memory.GetReadPage((ulong)gpa), 0x1000)))
+            {
+                Memory.TryWrite((ulong)gpa, page);
+            }
         }
     }
 

@@ -78,4 +78,18 @@ public sealed class LabSelfTests
         var frame = vector == (int)ExceptionVector.GeneralProtection ? machine.At(machine.State->Gpr[4] + (ulong)size, made.Mode) : [];
         return vector == -1 || (frame.Length >= size && (size == 8 ? BitConverter.ToUInt64(frame) : BitConverter.ToUInt32(frame)) == made.Program!.Instructions[^1].IP);
     }
+
+    [Fact]
+    public void TablesAndHandlersAreWholeForEachCase()
+    {
+        const ulong Handler = 0x50D0;
+        using var machine = new LabMachine(static () => null);
+        var state = LabState.Parse("rsp=5f1000 flags=2");
+
+        // mov byte [123050D0h], 90h; hlt
+        machine.Run(new LabProgram(LabMode.Kernel32, 0, [0xC6, 0x05, 0xD0, 0x50, 0x30, 0x12, 0x90, 0xF4]), state);
+        Assert.Equal(0x90, machine.Memory.Read<byte>(Handler));
+        machine.Run(new LabProgram(LabMode.Kernel32, 0, [0xF4]), state);
+        Assert.Equal(0xF4, machine.Memory.Read<byte>(Handler));
+    }
 }
