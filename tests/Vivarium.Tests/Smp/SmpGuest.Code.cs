@@ -30,7 +30,7 @@ internal static partial class SmpGuest
     }
 
     /// <summary>The first processor's code up to where all go on alike.</summary>
-    private static ulong WorkOffset() => (ulong)Assemble(32, Image, c =>
+    private static ulong WorkOffset() => (ulong)GuestCode.Assemble(32, Image, c =>
     {
         c.sgdt(__[Gdtr]);
         WriteApic(c, 0xF0, 0x1FF);

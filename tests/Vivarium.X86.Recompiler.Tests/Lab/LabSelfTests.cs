@@ -69,16 +69,6 @@ public sealed class LabSelfTests
         bool Fails(LabCase candidate) => comparison.Difference(candidate.Program!, candidate.State) is not null;
     }
 
-    private static unsafe int End(LabMachine machine) => machine.Exit.Reason == VcpuExitReason.Halted ? LabKernel.VectorOf(machine.State->Rip) : -2;
-
-    /// <summary>Whether the program came to its HLT, which halts the kernel and is a fault for a user.</summary>
-    private static unsafe bool IsCompleted(LabMachine machine, LabCase made, int vector)
-    {
-        var size = made.Mode.Bits() / 8;
-        var frame = vector == (int)ExceptionVector.GeneralProtection ? machine.At(machine.State->Gpr[4] + (ulong)size, made.Mode) : [];
-        return vector == -1 || (frame.Length >= size && (size == 8 ? BitConverter.ToUInt64(frame) : BitConverter.ToUInt32(frame)) == made.Program!.Instructions[^1].IP);
-    }
-
     [Fact]
     public void TablesAndHandlersAreWholeForEachCase()
     {
@@ -91,5 +81,15 @@ public sealed class LabSelfTests
         Assert.Equal(0x90, machine.Memory.Read<byte>(Handler));
         machine.Run(new LabProgram(LabMode.Kernel32, 0, [0xF4]), state);
         Assert.Equal(0xF4, machine.Memory.Read<byte>(Handler));
+    }
+
+    private static unsafe int End(LabMachine machine) => machine.Exit.Reason == VcpuExitReason.Halted ? LabKernel.VectorOf(machine.State->Rip) : -2;
+
+    /// <summary>Whether the program came to its HLT, which halts the kernel and is a fault for a user.</summary>
+    private static unsafe bool IsCompleted(LabMachine machine, LabCase made, int vector)
+    {
+        var size = made.Mode.Bits() / 8;
+        var frame = vector == (int)ExceptionVector.GeneralProtection ? machine.At(machine.State->Gpr[4] + (ulong)size, made.Mode) : [];
+        return vector == -1 || (frame.Length >= size && (size == 8 ? BitConverter.ToUInt64(frame) : BitConverter.ToUInt32(frame)) == made.Program!.Instructions[^1].IP);
     }
 }
