@@ -13,8 +13,8 @@ public sealed record RecompilerOptions
     public int HotSamples { get; init; } = 6;
 
     /// <summary>
-    /// Whether RCP and RSQRT, whose last bits differ from processor to processor, are left to the interpreter, as the x87 transcendentals always are, so
-    /// that results do not depend on the host. Default false; a machine under a deterministic scheduler does so in any case.
+    /// Whether RCP and RSQRT, whose last bits differ from processor to processor, and DPPS and DPPD, which choose among several NaNs differently, are left
+    /// to the interpreter, as the x87 transcendentals always are, so that results do not depend on the host. Default false; a machine under a deterministic scheduler does so in any case.
     /// </summary>
     public bool InterpretsApproximations { get; init; }
 

@@ -173,9 +173,9 @@ internal sealed unsafe partial class BlockTranslator
     private static bool IsRefused(DecodedOp* op) => op->Code == OpCode.CallAndLeave
         && (op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.Undefined || op->Target == (nint)(delegate*<CpuCore, DecodedOp*, bool>)&HintOps.TooLong);
 
-    /// <summary>Whether the result may differ from processor to processor.</summary>
+    /// <summary>Whether the result may differ from processor to processor. Of dot products it is the choice among several NaNs (Intel SDM Vol. 2A, DPPS).</summary>
     private static bool IsApproximation(Mnemonic mnemonic) => mnemonic is Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss
-        or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss;
+        or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss or Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Vdpps or Mnemonic.Vdppd;
 
     private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM() || register.IsMM();
 

@@ -30,7 +30,7 @@ internal static class EncodingLength
         {
             (0xC4 or 0xC5, >= 0xC0) => SkipVex(code, ref at),
             (0xC4 or 0xC5, >= 0) when bits == 64 => SkipVex(code, ref at),
-            (0x0F, 0x38) => Skip(ref at, 2, 0),
+            (0x0F, 0x38 or 0x39 or (>= 0x3B and <= 0x3F)) => Skip(ref at, 2, 0),
             (0x0F, 0x3A) => Skip(ref at, 2, 1),
             (0x0F, >= 0 and var opcode) when HasModRm(opcode) => Skip(ref at, 1, ImmediateBytes(opcode)),
             (0x82 or 0xC6, _) => 1,
@@ -60,20 +60,23 @@ internal static class EncodingLength
         return immediate;
     }
 
-    /// <summary>Moves to the opcode; returns the immediate's bytes, −1 if there is no ModRM byte. In map 1 that is as behind 0F.</summary>
+    /// <summary>
+    /// Moves to the opcode; returns the immediate's bytes, −1 if there is no ModRM byte. In map 1 that is as behind 0F; maps that are reserved have
+    /// none, as Intel's processors do it.
+    /// </summary>
     private static int SkipVex(ReadOnlySpan<byte> code, ref int at)
     {
         var map = code[at] == 0xC5 ? 1 : code[at + 1] & 0x1F;
         at += code[at] == 0xC5 ? 2 : 3;
         var opcode = At(code, at);
-        return map switch { 1 when HasModRm(opcode) => ImmediateBytes(opcode), 1 => -1, 3 => 1, _ => 0 };
+        return map switch { 1 when HasModRm(opcode) => ImmediateBytes(opcode), 2 => 0, 3 => 1, _ => -1 };
     }
 
     /// <summary>Whether opcodes behind 0F have a ModRM byte of the usual kind; that of moves to control and debug registers never has memory.</summary>
-    private static bool HasModRm(int opcode) => opcode is not ((>= 0x04 and <= 0x0C) or 0x0E or (>= 0x20 and <= 0x27) or (>= 0x30 and <= 0x3F) or 0x77 or 0x7A or 0x7B
-        or (>= 0x80 and <= 0x8F) or (>= 0xA0 and <= 0xA2) or 0xA6 or 0xA7 or (>= 0xA8 and <= 0xAA) or 0xB9 or (>= 0xC8 and <= 0xCF) or 0xFF);
+    private static bool HasModRm(int opcode) => opcode is not ((>= 0x04 and <= 0x0C) or 0x0E or 0x0F or (>= 0x20 and <= 0x27) or (>= 0x30 and <= 0x3F) or 0x77
+        or (>= 0x80 and <= 0x8F) or (>= 0xA0 and <= 0xA2) or (>= 0xA8 and <= 0xAA) or (>= 0xC8 and <= 0xCF));
 
-    private static int ImmediateBytes(int opcode) => opcode is 0x0F or (>= 0x70 and <= 0x73) or 0xA4 or 0xAC or 0xBA or 0xC2 or (>= 0xC4 and <= 0xC6) ? 1 : 0;
+    private static int ImmediateBytes(int opcode) => opcode is (>= 0x70 and <= 0x73) or 0xA4 or 0xAC or 0xBA or 0xC2 or (>= 0xC4 and <= 0xC6) ? 1 : 0;
 
     private static int ModRmBytes(ReadOnlySpan<byte> code, int at, int addressBits)
     {

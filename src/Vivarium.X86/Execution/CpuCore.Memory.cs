@@ -101,13 +101,6 @@ internal sealed unsafe partial class CpuCore
         && CheckCanonical(ref linear, 1, op->Segment)
         && TryTranslateData(linear, PageAccess.Read, _mode, out _, out _, out _);
 
-    /// <summary>Checks that the memory operand could be stored as one value, without writing.</summary>
-    public bool TryProbeStore(DecodedOp* op, int sizeBytes) =>
-        TryLinear(op, sizeBytes, PageAccess.Write, out var linear)
-        && CheckAlignment(linear, sizeBytes, op->Segment)
-        && CheckCanonical(ref linear, sizeBytes, op->Segment)
-        && TryProbeWrite(linear, sizeBytes, out _, out _);
-
     /// <summary>Checks that a write of a part of the memory operand would succeed, without writing.</summary>
     public bool TryProbeWrite(DecodedOp* op, int offset, int sizeBytes) =>
         TryLinearAt(op, offset, sizeBytes, PageAccess.Write, out var linear)
@@ -155,7 +148,7 @@ internal sealed unsafe partial class CpuCore
     {
         var mask = sizeBytes switch { <= 8 => sizeBytes - 1, Float80.SizeBytes => 7, _ => 0 };
         return _mode != MmuMode.UserAligned || (linear & (ulong)mask) == 0
-            || (CheckCanonical(ref linear, sizeBytes, segment) && Raise(ExceptionVector.AlignmentCheck));
+            || (CheckCanonical(ref linear, 1, segment) && Raise(ExceptionVector.AlignmentCheck));
     }
 
     private bool TryReadBytes(ulong linear, int segment, Span<byte> destination, MmuMode mode)

@@ -174,11 +174,12 @@ internal sealed unsafe partial class CpuCore
     private bool TryLinearAt(DecodedOp* op, int offset, int sizeBytes, PageAccess access, out ulong linear)
     {
         var address = EffectiveAddress(op) + (ulong)offset;
-        address = address << op->AddressShift >> op->AddressShift;
         if ((op->Flags & OpFlags.CheckSegment) != 0)
         {
-            return TrySegment(op->Segment, address, sizeBytes, access, out linear);
+            return TrySegment(op->Segment, address << op->AddressShift >> op->AddressShift, sizeBytes, access, out linear);
         }
+
+        // The address size limits where the operand starts, not where it ends.
 
         linear = address + *(ulong*)((byte*)State + op->SegmentBase);
         return true;

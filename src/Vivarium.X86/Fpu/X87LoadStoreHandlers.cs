@@ -76,7 +76,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.Round<T>(core.State, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
+        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStore(op, value));
     }
 
     public static bool StoreInteger<T>(CpuCore core, DecodedOp* op)
@@ -88,7 +88,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.RoundToInteger<T>(core.State, truncate: false, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
+        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStore(op, value));
     }
 
     /// <summary>FISTTP.</summary>
@@ -101,7 +101,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = X87Memory.RoundToInteger<T>(core.State, truncate: true, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStore(op, value) : core.TryProbeStore(op, sizeof(T)));
+        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStore(op, value));
     }
 
     /// <summary>FSTP m80: no conversion, so no exception but an empty register.</summary>
@@ -119,7 +119,7 @@ internal static unsafe class X87LoadStoreHandlers
             value = Float80.Pack(X87Memory.NoteUnderflow(ref status));
         }
 
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeStore(op, Float80.SizeBytes));
+        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStoreExtended(op, value));
     }
 
     /// <summary>FBSTP.</summary>
@@ -131,7 +131,7 @@ internal static unsafe class X87LoadStoreHandlers
         }
 
         var value = RoundToDecimal(core.State, out var status);
-        return Complete(core, op, status, X87Memory.MayStore(status) ? core.TryStoreExtended(op, value) : core.TryProbeStore(op, Float80.SizeBytes));
+        return Complete(core, op, status, !X87Memory.MayStore(status) || core.TryStoreExtended(op, value));
     }
 
     /// <summary>Rounds ST(0) to 18 decimal digits; the exceptions are in <paramref name="status"/>.</summary>
@@ -220,7 +220,10 @@ internal static unsafe class X87LoadStoreHandlers
         X87Unit.Push(state, value);
     }
 
-    /// <summary>Ends a store, or one that an unmasked exception prevents and whose address was checked all the same: without a memory fault, raises the exceptions and pops unless one of them is unmasked.</summary>
+    /// <summary>
+    /// Ends a store, or one that an unmasked exception prevents: raises the exceptions and pops unless one of them is unmasked. A prevented store
+    /// accesses nothing, so that its address is not checked: the manual leaves the order of such faults to the processor (Intel SDM Vol. 3A table 7-2).
+    /// </summary>
     private static bool Complete(CpuCore core, DecodedOp* op, in FloatStatus status, bool stored)
     {
         if (!stored)

@@ -8,6 +8,9 @@ internal unsafe interface IStringStep
     /// <summary>True for CMPS and SCAS, which REPE and REPNE end by ZF.</summary>
     static abstract bool Compares { get; }
 
+    /// <summary>Which index registers it writes when it is repeated, whether or not there is an element.</summary>
+    static abstract (bool Rsi, bool Rdi) Writes { get; }
+
     /// <summary>Executes one element and moves the index registers.</summary>
     static abstract bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged;
@@ -32,13 +35,20 @@ internal static unsafe class StringLoop<TStep, T>
     public static bool Repeat(CpuCore c, DecodedOp* op)
     {
         var s = c.State;
+        if (op->AddressShift == 32)
+        {
+            StringRegisters.ClearUpperHalves<TStep>(s);
+        }
+
         var count = StringRegisters.Get(s, StringRegisters.Rcx, op);
+        var (result, carries) = (s->FlagResult, s->FlagAux);
         var cost = 0;
         while (count != 0)
         {
             var trap = (s->FlagSystem & Rflags.Tf) != 0;
             if (cost != 0 && (cost >= MaxCost || c.HasEvents || s->PendingDebug != 0 || trap))
             {
+                SetFlags(s, result, carries);
                 return c.Restart(cost);
             }
 
@@ -54,6 +64,7 @@ internal static unsafe class StringLoop<TStep, T>
             }
             else
             {
+                SetFlags(s, result, carries);
                 return false;
             }
 
@@ -66,6 +77,15 @@ internal static unsafe class StringLoop<TStep, T>
         }
 
         return true;
+    }
+
+    /// <summary>What ends a comparison before its time finds the flags from before it (Intel SDM Vol. 2B, REP).</summary>
+    private static void SetFlags(CpuState* s, ulong result, ulong carries)
+    {
+        if (TStep.Compares)
+        {
+            (s->FlagResult, s->FlagAux) = (result, carries);
+        }
     }
 }
 
@@ -88,6 +108,18 @@ internal static unsafe class StringRegisters
             case 32: s->Gpr[register] = (uint)value; break;
             default: *(ushort*)&s->Gpr[register] = (ushort)value; break;
         }
+    }
+
+    /// <summary>
+    /// Repeated instructions with 32-bit addresses write RCX without a single element, or before one that faults, too; those with fast-string
+    /// operation write their index registers. The manual is silent about it; Intel's processors do it.
+    /// </summary>
+    public static void ClearUpperHalves<TStep>(CpuState* s)
+        where TStep : struct, IStringStep
+    {
+        s->Gpr[Rcx] = (uint)s->Gpr[Rcx];
+        s->Gpr[Rsi] = TStep.Writes.Rsi ? (uint)s->Gpr[Rsi] : s->Gpr[Rsi];
+        s->Gpr[Rdi] = TStep.Writes.Rdi ? (uint)s->Gpr[Rdi] : s->Gpr[Rdi];
     }
 
     /// <summary>Moves an index register by <paramref name="sizeBytes"/> in the direction of DF.</summary>

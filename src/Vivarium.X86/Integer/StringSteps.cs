@@ -5,6 +5,8 @@ internal readonly unsafe struct MovsStep : IStringStep
 {
     public static bool Compares => false;
 
+    public static (bool Rsi, bool Rdi) Writes => (true, true);
+
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged
     {
@@ -59,6 +61,8 @@ internal readonly unsafe struct StosStep : IStringStep
 {
     public static bool Compares => false;
 
+    public static (bool Rsi, bool Rdi) Writes => (false, true);
+
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged
     {
@@ -99,6 +103,8 @@ internal readonly unsafe struct StosStep : IStringStep
 internal readonly unsafe struct LodsStep : IStringStep
 {
     public static bool Compares => false;
+
+    public static (bool Rsi, bool Rdi) Writes => (false, false);
 
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged
@@ -141,6 +147,8 @@ internal readonly unsafe struct LodsStep : IStringStep
 internal readonly unsafe struct CmpsStep : IStringStep
 {
     public static bool Compares => true;
+
+    public static (bool Rsi, bool Rdi) Writes => (false, false);
 
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged
@@ -199,6 +207,8 @@ internal readonly unsafe struct ScasStep : IStringStep
 {
     public static bool Compares => true;
 
+    public static (bool Rsi, bool Rdi) Writes => (false, false);
+
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged
     {
@@ -249,6 +259,8 @@ internal readonly unsafe struct InsStep : IStringStep
 {
     public static bool Compares => false;
 
+    public static (bool Rsi, bool Rdi) Writes => (false, false);
+
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged
     {
@@ -279,6 +291,8 @@ internal readonly unsafe struct InsStep : IStringStep
 internal readonly unsafe struct OutsStep : IStringStep
 {
     public static bool Compares => false;
+
+    public static (bool Rsi, bool Rdi) Writes => (false, false);
 
     public static bool Step<T>(CpuCore c, DecodedOp* op)
         where T : unmanaged

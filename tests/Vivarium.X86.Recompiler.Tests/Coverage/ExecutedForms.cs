@@ -23,7 +23,7 @@ internal sealed class ExecutedForms
         {
             var made = CaseGenerator.Create(seed, forHost: true);
             var state = HostMachine.Adapt(made.State);
-            if (comparison.IsForHost(made.Program!, state))
+            if (comparison.IsForHosts(made.Program!, state, isIntel: false))
             {
                 executed.Add(machine, made.Program!, state);
             }

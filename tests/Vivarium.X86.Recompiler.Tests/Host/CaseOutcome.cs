@@ -35,6 +35,12 @@ internal sealed class CaseOutcome
     /// <summary>Bits 255:128 of the YMM registers.</summary>
     public byte[] High { get; } = new byte[HighBytes];
 
+    /// <summary>FCW.</summary>
+    public int ControlWord => Image[0] | (Image[1] << 8);
+
+    /// <summary>TOP of FSW.</summary>
+    public int Top => (Image[3] >> 3) & 7;
+
     public uint Mxcsr => FxImage.ReadMxcsr(Image);
 
     /// <summary>Reads the outcome of a case from a lab's machine that halted in the handler of an exception. False: it ended in another way.</summary>

@@ -6,7 +6,9 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
     private readonly HostMachine _host = new();
     private readonly LabMachine _interpreter = new(static () => null, likeHost: true);
     private readonly LabMachine _engine = new(engine, likeHost: true);
+    private readonly CaseTrace _trace = new(likeHost: true);
     private readonly CaseOutcome _outcome = new();
+    private ulong? _undefined;
 
     public long Compared { get; private set; }
 
@@ -44,12 +46,16 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
     }
 
     /// <summary>Whether the host is asked. The interpreter goes first: what it does not end may be endless on the host too.</summary>
-    public bool IsForHost(LabProgram program, LabState state) => program.FirstUndefinedRead < 0 && !program.LeadsAstray
-        && HostDifferences.IsAllowed(program) && !HostDifferences.IsOpen(program) && IsEnded(program, state) && IsInKnownPlace(program, _outcome.Rip)
-        && !HostDifferences.MayNotEnd(program, _outcome);
+    private bool IsForHost(LabProgram program, LabState state) =>
+        IsForHosts(program, state, HostFeatures.IsIntel) && !HostDifferences.MayNotEnd(program, _outcome) && IsDefined(program, state);
+
+    /// <summary>Whether the hosts of a maker are asked, if nothing in the case is open there.</summary>
+    public bool IsForHosts(LabProgram program, LabState state, bool isIntel) => program.FirstUndefinedRead < 0 && !program.LeadsAstray
+        && HostDifferences.IsAllowed(program, isIntel) && !HostDifferences.IsOpen(program) && IsEnded(program, state) && IsInKnownPlace(program, _outcome.Rip);
 
     public void Dispose()
     {
+        _trace.Dispose();
         _engine.Dispose();
         _interpreter.Dispose();
         _host.Dispose();
@@ -63,6 +69,23 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
         return _interpreter.Exit.Reason == VcpuExitReason.Halted && program.IsIntact(_interpreter) && _outcome.TryRead(_interpreter);
     }
 
+    /// <summary>Whether it does nothing that processors do differently. What it leaves undefined is known then.</summary>
+    private bool IsDefined(LabProgram program, LabState state)
+    {
+        _undefined = null;
+        if (program.IsToBeTraced)
+        {
+            if (!_trace.TryTrace(program, state, out var undefined))
+            {
+                return false;
+            }
+
+            _undefined = undefined;
+        }
+
+        return true;
+    }
+
     /// <summary>Not among code that a stray branch made of the middle of instructions.</summary>
     private static bool IsInKnownPlace(LabProgram program, ulong rip) => rip - LabLayout.Code >= LabLayout.CodePages << 12 || program.Contains(rip);
 
@@ -74,7 +97,8 @@ internal sealed class HostComparison(Func<ExecutionEngineProvider?> engine) : IC
 
     private string? DifferenceOf(LabProgram program, LabMachine machine)
     {
-        if (_host.Outcome.Difference(_outcome, program.UndefinedAt(_host.Outcome.Rip) | HostDifferences.OpenFlags(program, _host.Outcome)) is { } difference)
+        _outcome.FaultAddress = HostDifferences.FaultAddress(program, _host.Outcome, _outcome);
+        if (_host.Outcome.Difference(_outcome, (_undefined ?? program.UndefinedAt(_host.Outcome.Rip)) | HostDifferences.OpenFlags(program, _host.Outcome)) is { } difference)
         {
             return difference;
         }

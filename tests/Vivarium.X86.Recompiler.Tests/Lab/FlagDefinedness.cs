@@ -131,7 +131,8 @@ internal sealed class FlagDefinedness
         _ => 0,
     };
 
-    private static (ulong Undefined, ulong Written) Effect(in Instruction instruction)
+    /// <summary>What an instruction leaves undefined, and what it defines.</summary>
+    public static (ulong Undefined, ulong Written) Effect(in Instruction instruction)
     {
         var undefined = Bits(instruction.RflagsUndefined);
         var written = Bits(instruction.RflagsWritten | instruction.RflagsCleared | instruction.RflagsSet);
@@ -173,7 +174,8 @@ internal sealed class FlagDefinedness
         return true;
     }
 
-    private static ulong Bits(RflagsBits bits)
+    /// <summary>The same in RFLAGS.</summary>
+    public static ulong Bits(RflagsBits bits)
     {
         var flags = 0UL;
         flags |= (bits & RflagsBits.CF) != 0 ? Rflags.Cf : 0;

@@ -10,6 +10,7 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<Exe
     private readonly LabMachine _expected = new(static () => null);
     private readonly LabMachine _hot = new(hot);
     private readonly LabMachine _cold = new(cold);
+    private readonly CaseTrace _trace = new(likeHost: false);
 
     public LabComparison()
         : this(TestEngine.Create, TestEngine.CreateCold)
@@ -50,6 +51,11 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<Exe
             return false;
         }
 
+        if (program.Instructions.Any(instruction => DotProducts.Contains(instruction.Mnemonic)) && !_trace.TryTrace(program, state, out _))
+        {
+            return false;
+        }
+
         _expected.Run(program, state);
         return _expected.Exit.Reason is not (VcpuExitReason.Budget or VcpuExitReason.Spinning) && program.IsIntact(_expected) && TryMaskFrame(_expected, program, out undefined);
     }
@@ -59,6 +65,7 @@ internal sealed class LabComparison(Func<ExecutionEngineProvider?> hot, Func<Exe
         _expected.Dispose();
         _hot.Dispose();
         _cold.Dispose();
+        _trace.Dispose();
     }
 
     private string? DifferenceOf(LabMachine machine, LabProgram program, LabState state, ulong undefined, long slice)

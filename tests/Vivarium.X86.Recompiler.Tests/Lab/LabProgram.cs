@@ -58,6 +58,9 @@ internal sealed class LabProgram
     /// <summary>The address that a RET takes may have been changed in memory, to that of any instruction.</summary>
     private bool MayReturnAnywhere => Instructions.Any(instruction => instruction.FlowControl == FlowControl.Return);
 
+    /// <summary>Whether only a <see cref="CaseTrace"/> tells what may be undefined in its outcome.</summary>
+    public bool IsToBeTraced => (MayReturnAnywhere && (UndefinedAnywhere != 0 || !HostFeatures.IsIntel)) || Instructions.Any(instruction => CaseHazards.MayBeOpen(instruction));
+
     private bool IsAstray(ulong rip) => rip - Rip < (ulong)_code.Length && !Contains(rip);
 
     /// <summary>Arithmetic flags that may be undefined when an instruction is about to run, behind the HLT, or where a stray branch led.</summary>

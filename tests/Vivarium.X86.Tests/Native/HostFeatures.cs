@@ -9,11 +9,17 @@ internal static class HostFeatures
 {
     private const nuint Hwcap2 = 26;
 
+    /// <summary>"Genu".</summary>
+    private const int IntelVendor = 0x756E6547;
+
     /// <summary>AVX, and a system that saves its state. Not what the runtime uses: that may be told to do without.</summary>
     public static bool HasAvx { get; } = NativeRunner.IsSupported && X86Base.IsSupported && Leaf1(27) && Leaf1(28);
 
     /// <summary>RDFSBASE and its like, and a system that allows them to user code.</summary>
     public static bool HasBaseInstructions { get; } = NativeRunner.IsSupported && (AuxiliaryValue(Hwcap2) & 2) != 0;
+
+    /// <summary>Whether Intel made it: where the manual leaves a choice, the engines do as Intel's processors, and others differ from them.</summary>
+    public static bool IsIntel { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == IntelVendor;
 
     public static bool Has(CpuidFeature feature) => feature switch
     {
