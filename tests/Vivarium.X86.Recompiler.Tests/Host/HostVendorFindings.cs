@@ -62,7 +62,8 @@ public sealed class HostVendorFindings
 
     /// <summary>
     /// What processors do differently, each as it was found: LOCK VERW; offsets from GS that are not canonical; calls with a bad target and a misaligned
-    /// stack; moves between two mappings of one page; and what is left behind by faults of MMX stores, VCVTPS2PH, calls, and stores of 80 bits.
+    /// stack; moves between two mappings of one page; and what is left behind by faults of MMX stores, VCVTPS2PH, calls, and stores of 80 bits;
+    /// PE of an underflow that is not masked.
     /// </summary>
     [Theory]
     [InlineData("F00F002C", "rsp=504fee flags=2 ist=1")]
@@ -76,6 +77,7 @@ public sealed class HostVendorFindings
     [InlineData("C4C3791D1FDE", "rsp=5f0f40 flags=2 ist=1")]
     [InlineData("41FFD3", "rsp=5f0f30 r11=7ffffffffffffff flags=2 ist=1")]
     [InlineData("DF7500", "rsp=5f0d50 rbp=501ff7 flags=2 ist=1")]
+    [InlineData("67C4E279345D00C4E37D1DDB00", "rsp=5f0e88 rbp=5f0690 flags=2 data=3 ist=1 fx=7f0300000000000000000000000000000000000000000000004700")]
     public void WhatProcessorsDoDifferentlyIsNoFailure(string code, string state)
     {
         Assert.SkipUnless(HostMachine.IsSupported, "Needs a Linux x64 host.");
