@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a guest for checks of the network from Debian packages: a kernel, an initramfs with busybox, iperf3 and the drivers of network cards.
+# Makes a guest for checks of the network from Debian packages: a kernel, an initramfs with busybox, iperf3, ping of iputils and the drivers of
+# network cards.
 #   eng/get-network-guest.sh [cloud|generic]     default: cloud; generic has the e1000 driver too
 # Result: artifacts/guest/network-<flavour>/vmlinuz and initrd.img; kept, so that the next call returns at once. The guest runs /check.sh, which
 # a check adds in a second archive behind the first, and powers off.
@@ -29,10 +30,10 @@ trap 'rm -rf "$work"' EXIT
 
 kernel=$(apt-cache depends "$meta" 2> /dev/null | sed -n 's/^ *Depends: \(linux-image-[^ :]*\).*/\1/p' | head -1)
 [ -n "$kernel" ] || { echo "The package lists name no kernel for $meta; run apt-get update, or check the network and /etc/apt." >&2; exit 1; }
-# iperf3 and whatever libraries it stands on in this release.
-mapfile -t libraries < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances iperf3 \
-  | sed -n 's/^\(lib[a-z0-9.+-]*\)$/\1/p' | grep -E '^lib(c6|iperf0|sctp1|ssl3(t64)?|gcc-s1|zstd1)$' | sort -u)
-(cd "$work/packages" && apt-get -o APT::Sandbox::User=root -qq download "$kernel" busybox-static iperf3 "${libraries[@]}")
+# iperf3, ping and whatever libraries they stand on in this release.
+mapfile -t libraries < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances iperf3 iputils-ping \
+  | sed -n 's/^\(lib[a-z0-9.+-]*\)$/\1/p' | grep -E '^lib(c6|iperf0|sctp1|ssl3(t64)?|gcc-s1|zstd1|cap2|idn2-0|unistring[0-9]+)$' | sort -u)
+(cd "$work/packages" && apt-get -o APT::Sandbox::User=root -qq download "$kernel" busybox-static iperf3 iputils-ping "${libraries[@]}")
 for package in "$work"/packages/*.deb; do
   dpkg -x "$package" "$work/root"
 done
@@ -40,7 +41,7 @@ done
 guest=$work/initramfs
 mkdir -p "$guest"/{bin,dev,etc,proc,sys,tmp,modules,lib,lib64}
 cp "$(find "$work/root" -type f -path '*bin/busybox' | head -1)" "$guest/bin/busybox"
-cp "$work/root/usr/bin/iperf3" "$guest/bin/"
+cp "$work/root/usr/bin/iperf3" "$(find "$work/root" -type f -path '*bin/ping')" "$guest/bin/"
 find "$work/root" -path '*x86_64-linux-gnu/lib*.so*' -not -name '*.py' -exec cp -a {} "$guest/lib/" \;
 cp -L "$(find "$work/root" -name 'ld-linux-x86-64.so.2' | head -1)" "$guest/lib64/"
 for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net e1000; do

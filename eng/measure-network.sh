@@ -19,11 +19,14 @@ fi
 patience=$((110 + 3 * seconds))
 . "$root/eng/network-guests.sh"
 
-# rate LOG SECTION, median LOG: what a guest's log says.
+# rate LOG SECTION, median LOG SECTION: what a guest's log says. Pings are iputils', whose answers the kernel times; after 20 ms a processor may
+# sleep so deep that its caches are cold: a host's own ping of itself takes ten times as long then.
 rate() { sed -n "/^== $2/,/^==/s/.* \([0-9.]*\) Mbits.sec.*receiver.*/\1/p" "$1" 2> /dev/null | head -1; }
-median() { sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' "$1" 2> /dev/null | sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'; }
+median() { sed -n "/== $2/,/^==/s/.*time=\([0-9.]*\) ms.*/\1/p" "$1" 2> /dev/null | sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'; }
 # times A B: how many times B goes into A, if both are there.
 times() { awk -v a="$1" -v b="$2" 'BEGIN { if (a && b) printf "%.1f", a / b }'; }
+# pings ADDRESS: what a guest runs.
+pings() { printf 'echo "== every ms"\n/bin/ping -c 300 -i 0.001 %s\necho "== each 20 ms"\n/bin/ping -c 100 -i 0.02 %s\n' "$1" "$1"; }
 
 if [ ! -e "$file" ]; then
   mkdir -p "$(dirname "$file")"
@@ -45,7 +48,7 @@ iperf3 -s -p "$port" -B 127.0.0.1 > /dev/null &
 started+=($!)
 initrd "$work/one.img" << TEXT
 udhcpc -i eth0 -s /lease.sh -n -q > /dev/null 2>&1
-ping -c 200 -i 0.02 10.0.2.2
+$(pings 10.0.2.2)
 echo "== up"
 iperf3 -c 10.0.2.2 -p $port -t $seconds -f m
 echo "== down"
@@ -68,7 +71,7 @@ while [ ! -f /tmp/done ]; do sleep 0.1; done
 TEXT
 initrd "$work/client.img" << TEXT
 ifconfig eth0 10.9.0.2 netmask 255.255.255.0
-ping -c 200 -i 0.02 10.9.0.1
+$(pings 10.9.0.1)
 echo "== guests"
 iperf3 -c 10.9.0.1 -t $seconds -f m
 echo "== end"
@@ -98,9 +101,10 @@ tee -a "$file" << TEXT
 | --- | --- | --- | --- |
 | guest to host, TCP, Mbit/s | $up | $qemu_up | $(times "$up" "$qemu_up") |
 | host to guest, TCP, Mbit/s | $down | $qemu_down | $(times "$down" "$qemu_down") |
-| ping of the gateway, median ms | $(median "$work/ours.log") | $(median "$work/qemu.log") | |
+| ping of the gateway every ms, median ms; must be under 0.2 | $(median "$work/ours.log" "every ms") | $(median "$work/qemu.log" "every ms") | |
+| ping of the gateway each 20 ms, median ms | $(median "$work/ours.log" "each 20 ms") | $(median "$work/qemu.log" "each 20 ms") | |
 | guest to guest in two processes, TCP, Mbit/s | $(rate "$work/client.log" guests) | | |
-| ping between those, median ms | $(median "$work/client.log") | | |
+| ping between those every ms, median ms | $(median "$work/client.log" "every ms") | | |
 TEXT
 
 echo "-- two guests in one process"

@@ -14,6 +14,7 @@ internal sealed class NetworkPair : IAsyncDisposable
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
 
     private readonly VirtualSwitch _switch = new(TimeProvider.System);
+    private readonly List<VirtioNet> _cards = [];
     private readonly VirtualMachine _shell;
     private readonly VirtualMachine _game;
     private readonly PortForward _forward;
@@ -40,6 +41,9 @@ internal sealed class NetworkPair : IAsyncDisposable
     public UserModeGateway Gateway { get; }
 
     public GuestText Text { get; }
+
+    /// <summary>Frames that came faster than a guest took them, and were dropped as on a wire.</summary>
+    public long DroppedFrames => _cards.Sum(static card => card.DroppedFrames);
 
     public async Task StartAsync()
     {
@@ -104,7 +108,7 @@ internal sealed class NetworkPair : IAsyncDisposable
         var kernel = File.ReadAllBytes(Path.Combine(Repository.GuestFolder("game"), "vmlinuz"));
         return options.CreateBuilder().WithMemory(192 << 20)
             .WithBootLoader(new LinuxBootLoader(kernel, File.ReadAllBytes(initrd), "console=ttyS0 panic=-1 quiet" + arguments))
-            .AddVirtioNet(_switch, new VirtioNetOptions { Address = mac })
+            .AddVirtioNet(_switch, new VirtioNetOptions { Address = mac }, created: (card, _) => _cards.Add(card))
             .Build();
     }
 }
