@@ -9,7 +9,7 @@ internal sealed unsafe partial class CpuCore
     public RevocationParticipant? Revocation { get; set; }
 
     /// <summary>
-    /// Host address for an atomic access of up to 8 bytes, or null with no fault recorded where it must be done under
+    /// Host address for an atomic access of up to 16 bytes, or null with no fault recorded where it must be done under
     /// <see cref="BeginExclusive"/> instead: across pages, in MMIO, or on a page with translated code.
     /// </summary>
     public bool TryAtomicAddress(DecodedOp* op, int sizeBytes, out ulong linear, out byte* host)

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace Vivarium.X86;
 
 /// <summary>CMPXCHG. Memory is always updated as one atomic step, with or without LOCK.</summary>
@@ -54,6 +57,7 @@ internal static unsafe class CompareExchangeWide
     private const int Rcx = 1;
     private const int Rdx = 2;
     private const int Rbx = 3;
+    private const int SizeBytes = 16;
 
     public static bool Bytes8(CpuCore c, DecodedOp* op)
     {
@@ -78,7 +82,7 @@ internal static unsafe class CompareExchangeWide
     /// <summary>.NET has no 16-byte host atomic, so the other vCPUs stand still.</summary>
     public static bool Bytes16(CpuCore c, DecodedOp* op)
     {
-        if ((c.LinearAddress(op) & 15) != 0)
+        if ((c.LinearAddress(op) & (SizeBytes - 1)) != 0)
         {
             return c.RaiseGp();
         }
@@ -92,17 +96,30 @@ internal static unsafe class CompareExchangeWide
     private static bool Exchange16(CpuCore c, DecodedOp* op)
     {
         var s = c.State;
-        if (!c.TryLinear(op, 16, PageAccess.Write, out var linear)
-            || !c.TryReadForUpdate<ulong>(linear, op->Segment, out var low)
-            || !c.TryRead<ulong>(linear + 8, op->Segment, out var high))
+        if (!c.TryAtomicAddress(op, SizeBytes, out var linear, out var host))
         {
             return false;
         }
 
-        var equal = low == s->Gpr[Rax] && high == s->Gpr[Rdx];
-        var newLow = equal ? s->Gpr[Rbx] : low;
-        var newHigh = equal ? s->Gpr[Rcx] : high;
-        if (!c.TryWrite<ulong>(linear, op->Segment, newLow) || !c.TryWrite<ulong>(linear + 8, op->Segment, newHigh))
+        var old = Vector128<ulong>.Zero;
+        if (host != null)
+        {
+            // SAFETY: the host address is that of 16 bytes within a page.
+            old = Unsafe.ReadUnaligned<Vector128<ulong>>(host);
+        }
+        else if (!c.TryReadBytes(linear, op->Segment, new Span<byte>(&old, SizeBytes)))
+        {
+            return false;
+        }
+
+        // Whole, as half of it written would be seen by an instruction that has to start again.
+        var equal = old == Vector128.Create(s->Gpr[Rax], s->Gpr[Rdx]);
+        var replacement = equal ? Vector128.Create(s->Gpr[Rbx], s->Gpr[Rcx]) : old;
+        if (host != null)
+        {
+            Unsafe.WriteUnaligned(host, replacement);
+        }
+        else if (!c.TryWriteBytes(linear, op->Segment, new Span<byte>(&replacement, SizeBytes)))
         {
             return false;
         }
@@ -110,8 +127,8 @@ internal static unsafe class CompareExchangeWide
         SetZero(s, equal);
         if (!equal)
         {
-            s->Gpr[Rax] = low;
-            s->Gpr[Rdx] = high;
+            s->Gpr[Rax] = old[0];
+            s->Gpr[Rdx] = old[1];
         }
 
         return true;

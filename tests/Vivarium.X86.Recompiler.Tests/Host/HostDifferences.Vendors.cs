@@ -45,6 +45,12 @@ internal static partial class HostDifferences
             }
         }
 
+        // Intel always sets PE for an unmasked underflow of a denormal single to a half, precise or not.
+        if (host.Vector == SimdFault && instruction.Mnemonic == Mnemonic.Vcvtps2ph && (host.Mxcsr ^ interpreter.Mxcsr) == FloatFlags.Precision)
+        {
+            return true;
+        }
+
         // Conversions from or to MMX registers and MASKMOVQ have entered MMX mode.
         return (host.Vector == SimdFault && IsMmxConversion(instruction)) || (IsAccess(host.Vector) && instruction.Mnemonic == Mnemonic.Maskmovq);
     }

@@ -12,7 +12,7 @@ public sealed class HostLabTests : IDisposable
 {
     private readonly HostComparison? _comparison = HostMachine.IsSupported ? new HostComparison(TestEngine.Create) : null;
 
-    [Property(MaxTest = 4000, Arbitrary = [typeof(Arbitraries)], QuietOnSuccess = true)]
+    [Property(MaxTest = 20_000, Arbitrary = [typeof(Arbitraries)], QuietOnSuccess = true)]
     public void EnginesMatchTheHost(LabTests.CaseBox box)
     {
         // Elsewhere there is no such processor to ask; the engines are compared with each other in LabTests.

@@ -47,7 +47,8 @@ internal static unsafe class CaseHazards
         var mask = isNarrow ? uint.MaxValue : ulong.MaxValue;
         var bytes = Math.Min(state->Gpr[Rcx] & mask, MostPages << 12) * (ulong)instruction.MemorySize.GetSize();
         var isDown = (state->FlagSystem & Rflags.Df) != 0;
-        var sources = Pages(state->Gpr[Rsi] & mask, bytes, isDown);
+        var segmentBase = instruction.MemorySegment switch { Register.FS => state->Fs.Base, Register.GS => state->Gs.Base, _ => 0UL };
+        var sources = Pages((state->Gpr[Rsi] & mask) + segmentBase, bytes, isDown);
         var destinations = Pages(state->Gpr[Rdi] & mask, bytes, isDown);
         return sources.Any(source => destinations.Any(destination => source.Gpa == destination.Gpa && source.Linear != destination.Linear));
     }

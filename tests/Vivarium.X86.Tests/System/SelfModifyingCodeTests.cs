@@ -47,6 +47,37 @@ public sealed class SelfModifyingCodeTests
         Assert.Equal(100, program.Memory.Read<int>(GuestProgram.CodeBase + 0x808));
     }
 
+    /// <summary>Eight bytes of data, then a routine: both change at once, or the instruction that starts again would find half of it changed.</summary>
+    [Fact]
+    public void CompareExchange16IntoCodeIsWhole()
+    {
+        const ulong OldRoutine = 0x9090C311111111B8;
+        const ulong NewRoutine = 0x9090C322222222B8;
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(rsi, Routine);
+            code.lea(rdi, __[rsi + 8]);
+            code.call(rdi);
+            code.mov(r9d, eax);
+            code.mov(rax, 0x1122334455667788);
+            code.mov(rdx, OldRoutine);
+            code.mov(rbx, 0x99);
+            code.mov(rcx, NewRoutine);
+            code.@lock.cmpxchg16b(__[rsi]);
+            code.sete(r8b);
+            code.call(rdi);
+            code.hlt();
+        });
+        program.Memory.Write(Routine, 0x1122334455667788UL);
+        program.Memory.Write(Routine + 8, OldRoutine);
+        program.Run().AssertCompleted();
+        Assert.Equal(0x11111111UL, program[X86Register.R9]);
+        Assert.Equal(1UL, program[X86Register.R8] & 0xFF);
+        Assert.Equal(0x22222222UL, program[X86Register.Rax]);
+        Assert.Equal(0x99UL, program.Memory.Read<ulong>(Routine));
+        Assert.Equal(NewRoutine, program.Memory.Read<ulong>(Routine + 8));
+    }
+
     [Fact]
     public void ALoopThatRewritesItselfSeesEveryVersion()
     {
