@@ -16,7 +16,7 @@ internal sealed unsafe class Tlb
     /// <summary>Bytes of all entries.</summary>
     public static int SizeBytes => EntryCount * ModeCount * sizeof(TlbEntry);
 
-    /// <summary>Slots of pages that are not global that are remembered one by one; beyond it a flush sweeps everything.</summary>
+    /// <summary>Slots of global pages, and of others, that are remembered one by one; beyond it a flush sweeps everything.</summary>
     private const int MaxRemembered = 4096;
 
     /// <summary>Bits of a hash of large pages: a Linux kernel maps all memory by them, and a false alarm drops every entry.</summary>
@@ -24,8 +24,9 @@ internal sealed unsafe class Tlb
 
     private readonly TlbEntry* _entries;
     private readonly int[] _filled = new int[MaxRemembered];
+    private readonly int[] _filledGlobal = new int[MaxRemembered];
     private int _filledCount;
-    private bool _hasGlobalPages;
+    private int _filledGlobalCount;
 
     /// <summary>Modes with entries, a bit each.</summary>
     private int _modesUsed;
@@ -83,7 +84,6 @@ internal sealed unsafe class Tlb
         }
 
         entry->Global = global ? 1UL : 0UL;
-        _hasGlobalPages |= global;
         Remember(slot);
         return entry;
     }
@@ -120,17 +120,25 @@ internal sealed unsafe class Tlb
 
     private void Remember(int slot)
     {
-        if (_entries[slot].Global != 0)
+        if (_entries[slot].Global == 0)
         {
-            return;
+            Remember(_filled, ref _filledCount, slot);
+        }
+        else
+        {
+            Remember(_filledGlobal, ref _filledGlobalCount, slot);
+        }
+    }
+
+    private static void Remember(int[] filled, ref int count, int slot)
+    {
+        if (count < MaxRemembered)
+        {
+            filled[count] = slot;
         }
 
-        if (_filledCount < MaxRemembered)
-        {
-            _filled[_filledCount] = slot;
-        }
-
-        _filledCount++;
+        // Once it is above the limit it stays there.
+        count = Math.Min(count + 1, MaxRemembered + 1);
     }
 
     /// <summary>How often entries were dropped, by whatever asked for it.</summary>
@@ -147,22 +155,30 @@ internal sealed unsafe class Tlb
             Array.Clear(_largePages);
         }
 
-        if (_filledCount > MaxRemembered || (_hasGlobalPages && !keepGlobal))
+        if (_filledCount > MaxRemembered || (!keepGlobal && _filledGlobalCount > MaxRemembered))
         {
             Sweep(keepGlobal);
         }
         else
         {
-            for (var i = 0; i < _filledCount; i++)
-            {
-                if (_entries[_filled[i]].Global == 0)
-                {
-                    Invalidate(_filled[i]);
-                }
-            }
+            Forget(_filled.AsSpan(0, _filledCount), keepGlobal);
+            Forget(_filledGlobal.AsSpan(0, keepGlobal ? 0 : _filledGlobalCount), keepGlobal);
         }
 
         _filledCount = 0;
+        _filledGlobalCount = keepGlobal ? _filledGlobalCount : 0;
+        _modesUsed = keepGlobal ? _modesUsed : 0;
+    }
+
+    private void Forget(ReadOnlySpan<int> slots, bool keepGlobal)
+    {
+        foreach (var slot in slots)
+        {
+            if (!keepGlobal || _entries[slot].Global == 0)
+            {
+                Invalidate(slot);
+            }
+        }
     }
 
     /// <summary>Forgets the page that holds an address, whatever its size, in every mode.</summary>
@@ -201,9 +217,6 @@ internal sealed unsafe class Tlb
                 SweepMode(mode * EntryCount, keepGlobal);
             }
         }
-
-        _hasGlobalPages = keepGlobal;
-        _modesUsed = keepGlobal ? _modesUsed : 0;
     }
 
     private void SweepMode(int first, bool keepGlobal)

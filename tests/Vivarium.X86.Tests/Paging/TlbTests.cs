@@ -76,6 +76,33 @@ public sealed unsafe class TlbTests
         }
     }
 
+    /// <summary>Few pages are remembered one by one, for many all slots are looked at.</summary>
+    [Theory]
+    [InlineData(100)]
+    [InlineData(5000)]
+    public void FlushesReachFewPagesAndMany(int count)
+    {
+        var memory = (byte*)NativeMemory.AllocZeroed((nuint)(Tlb.SizeBytes + SiteTlb.SizeBytes));
+        try
+        {
+            var tlb = new Tlb((TlbEntry*)memory, new SiteTlb(memory + Tlb.SizeBytes));
+            var pages = Enumerable.Range(1, count).Select(static number => (ulong)number << 12).ToArray();
+            foreach (var page in pages)
+            {
+                Apply(tlb, [], new Operation(Fill, 1, page, 1, IsGlobal: (page & 0x1000) != 0));
+            }
+
+            tlb.Flush(keepGlobal: true);
+            Assert.All(pages, page => Assert.Equal((page & 0x1000) != 0, Found(tlb, (MmuMode)1, page) is not null));
+            tlb.Flush(keepGlobal: false);
+            Assert.All(pages, page => Assert.Null(Found(tlb, (MmuMode)1, page)));
+        }
+        finally
+        {
+            NativeMemory.Free(memory);
+        }
+    }
+
     private static void Apply(Tlb tlb, Dictionary<(MmuMode Mode, ulong Page), (nint Host, bool IsGlobal)> filled, Operation operation)
     {
         switch (operation.What)
