@@ -103,7 +103,7 @@ internal sealed unsafe partial class BlockTranslator
 
     private bool MayFault(int i) => OpAt(i)->HasMemory || IsForm(_kinds[i])
         || _kinds[i] is LoweringKind.Interpret or LoweringKind.ClearInterrupts or LoweringKind.SwapGs or LoweringKind.PushFlags or LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame or LoweringKind.Divide
-            or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump;
+            or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump or LoweringKind.CheckedJump;
 
     /// <summary>mov t, rax; lahf; seto al; mov [image], ax; mov rax, t.</summary>
     private void SaveFlags(int temporary)
