@@ -17,6 +17,7 @@ internal sealed unsafe partial class BlockTranslator
         var condition = (int)InstructionAt(i).ConditionCode - 1;
         var isFollowed = _run.IsFollowed(i);
         var staysIfTaken = isFollowed || _run.EndsRound(i);
+        NoteCondition(staysIfTaken ? condition : condition ^ 1);
         _edgeStubs.Add(new EdgeStub
         {
             Condition = _a.JumpIf(staysIfTaken ? condition ^ 1 : condition),

@@ -38,6 +38,11 @@ internal sealed unsafe partial class BlockTranslator
 
     private static TranslatedBlock[] FollowedBlocks(ReadOnlySpan<Seam> seams)
     {
+        if (seams.IsEmpty)
+        {
+            return [];
+        }
+
         var blocks = new List<TranslatedBlock>();
         foreach (var seam in seams)
         {
@@ -90,12 +95,23 @@ internal sealed unsafe partial class BlockTranslator
         _a.Bind(differs);
     }
 
-    /// <summary>
-    /// Has the host compute the flags of an operation again, from where guest registers are between blocks. Uses both temporaries.
-    /// </summary>
+    /// <summary>Has the host compute the flags of an operation again, from where guest registers are between blocks. Uses both temporaries.</summary>
     private void EmitFlags(in FlagRecovery recovery)
     {
+        const int Add = 0, And = 4, Subtract = 5, Compare = 7;
+        if (recovery.Kind == FlagRecoveryKind.Zero)
+        {
+            _a.AluRegister(4, Subtract, Data, Data);
+            return;
+        }
+
         LoadRecovered(Data, recovery.First);
+        if (recovery.Kind is FlagRecoveryKind.ShiftLeft or FlagRecoveryKind.ShiftRight or FlagRecoveryKind.ShiftRightSigned)
+        {
+            _a.Shift(recovery.Size, recovery.Kind switch { FlagRecoveryKind.ShiftLeft => 4, FlagRecoveryKind.ShiftRight => 5, _ => 7 }, Data, recovery.Immediate);
+            return;
+        }
+
         if (recovery.Second == FlagRecovery.NoRegister)
         {
             _a.MoveImmediate(Address, recovery.Immediate);
@@ -105,7 +121,6 @@ internal sealed unsafe partial class BlockTranslator
             LoadRecovered(Address, recovery.Second);
         }
 
-        const int Add = 0, And = 4, Subtract = 5, Compare = 7;
         switch (recovery.Kind)
         {
             case FlagRecoveryKind.Add:
@@ -125,6 +140,12 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>A guest register, AH to BH included, by its offset in the state.</summary>
     private void LoadRecovered(int temporary, ushort offset)
     {
+        if (offset == FlagRecovery.KeptOperand)
+        {
+            _a.Load(8, temporary, KeptOperand);
+            return;
+        }
+
         var host = HostRegister.Of(offset >> 3);
         if (host == None)
         {

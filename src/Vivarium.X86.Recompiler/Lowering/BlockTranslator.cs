@@ -269,6 +269,7 @@ internal sealed unsafe partial class BlockTranslator
             _flagsSaved = true;
             _flagsInHost = false;
             _recovery = default;
+            _isKnownIfZero = false;
         }
 
         NoteWrites(i);

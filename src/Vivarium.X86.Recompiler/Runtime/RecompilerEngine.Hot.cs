@@ -10,10 +10,10 @@ internal sealed unsafe partial class RecompilerEngine
     private const int SiteMissCost = 12;
 
     /// <summary>Blocks from a sampled one on that run alone, to see by which exits they are left; each costs a way to C# and back.</summary>
-    private const int BlocksOfProbe = 6;
+    private const int BlocksOfProbe = 4;
 
     /// <summary>Most blocks are sampled once or never again.</summary>
-    private const int MinSamplesToProbe = 2;
+    private const int MinSamplesToProbe = 3;
 
     /// <summary>Misses below this are no ground to judge by.</summary>
     private const int MinSiteMisses = 32;

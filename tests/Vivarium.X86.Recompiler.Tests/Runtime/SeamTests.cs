@@ -136,6 +136,122 @@ public sealed class SeamTests
         First + 0x100,
         First + 0x100));
 
+    /// <summary>The page that was followed may not be executed any more: the fault is at the target of the jump.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void APageThatWasFollowedMayNotBeExecuted(int hotSamples) => Check(hotSamples, Rounds, static program => program.Load(
+        static code =>
+        {
+            code.adc(rax, __[rbx]);
+            code.test(ecx, 0x3FFFF);
+            var goesOn = code.CreateLabel();
+            code.jnz(goesOn);
+            code.mov(rsi, GuestProgram.EntryOf(Third) + 7);
+            code.or(__byte_ptr[rsi], 0x80);
+            code.invlpg(__[(long)Third]);
+            code.Label(ref goesOn);
+            code.jmp(Third);
+        },
+        Second,
+        Second));
+
+    /// <summary>The address space is loaded again with another page behind the jump; nothing else says so.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void AnotherAddressSpaceHasAnotherPage(int hotSamples) => Check(hotSamples, Rounds, static program =>
+    {
+        program.Load(Last(0x77), Third, Other + (Third & 0xFFF));
+        program.Load(
+            static code =>
+            {
+                code.adc(rax, __[rbx]);
+                code.test(ecx, 0x3FFFF);
+                var goesOn = code.CreateLabel();
+                code.jnz(goesOn);
+                code.mov(rsi, GuestProgram.EntryOf(Third));
+                code.xor(__dword_ptr[rsi], (int)((Third ^ Other) & ~0xFFFUL));
+                code.mov(rsi, cr3);
+                code.mov(cr3, rsi);
+                code.Label(ref goesOn);
+                code.jmp(Third);
+            },
+            Second,
+            Second);
+    });
+
+    /// <summary>Budgets that end anywhere in what was followed.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void BudgetsAreKept(int hotSamples)
+    {
+        Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
+        using var recompiler = new Recompiler(new RecompilerOptions { HotSamples = hotSamples });
+        using var cut = Create(recompiler, Rounds, static _ => { }, isExact: true);
+        using var stepped = Create(null, Rounds, static _ => { }, isExact: true);
+        cut.Cpu.Run(3_000_000);
+        stepped.Cpu.Run(3_000_000);
+        for (var i = 0; i < 500; i++)
+        {
+            var budget = 1 + (i * 7 % 400);
+            Assert.Equal(new VcpuExit(VcpuExitReason.Budget, budget), cut.Cpu.Run(budget));
+            stepped.Cpu.Run(budget);
+            AssertSame(stepped, cut);
+        }
+    }
+
+    /// <summary>A breakpoint that comes to what was followed holds at the next round, and when it is gone all goes on.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void ABreakpointComesToWhatWasFollowed(int hotSamples)
+    {
+        Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
+        const ulong Breakpoint = Third + 4;
+        using var recompiler = new Recompiler(new RecompilerOptions { HotSamples = hotSamples });
+        using var program = Create(recompiler, Rounds, static _ => { });
+        var debugger = program.Cpu.AttachDebugger();
+        program.Cpu.Run(5_000_000);
+        for (var i = 0; i < 3; i++)
+        {
+            debugger.AddBreakpoint(Breakpoint);
+            debugger.ForgetStop();
+            Assert.Equal(VcpuExitReason.Debug, program.Cpu.Run(1_000_000).Reason);
+            Assert.Equal(Breakpoint, program[X86Register.Rip]);
+            Assert.Equal(((ulong)Rounds - program[X86Register.Rcx] + 1) * 0x11, program[X86Register.Rdx]);
+            debugger.RemoveBreakpoint(Breakpoint);
+            debugger.ForgetStop();
+            Assert.Equal(VcpuExitReason.Budget, program.Cpu.Run(1_000_000).Reason);
+        }
+    }
+
+    /// <summary>What was followed is rewritten by another processor while the first is in it.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void AnotherProcessorRewritesWhatWasFollowed(int hotSamples)
+    {
+        Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
+        using var recompiler = new Recompiler(new RecompilerOptions { HotSamples = hotSamples });
+        using var first = Create(recompiler, int.MaxValue, static program => program.Load(
+            static code =>
+            {
+                code.mov(edx, 0x11);
+                code.cmp(edx, 0x42);
+                code.jne(First + 0x100);
+                code.hlt();
+            },
+            Third,
+            Third));
+        using var second = first.AddProcessor(static code => { code.mov(rbx, Third); code.mov(__byte_ptr[rbx + 1], 0x42); code.hlt(); }, 0x18000);
+        var run = new BackgroundRun(first);
+        Assert.Null(run.Wait(200));
+        second.Run().AssertCompleted();
+        Assert.Equal(VcpuExitReason.Halted, run.Wait(10_000)?.Exit);
+    }
+
     /// <summary>Runs the loop on both engines; <paramref name="change"/> replaces parts of it.</summary>
     private static void Check(int hotSamples, int rounds, Action<GuestProgram> change)
     {
@@ -146,14 +262,19 @@ public sealed class SeamTests
         var expected = interpreted.Run(100L * rounds);
         Assert.Equal(VcpuExitReason.Halted, expected.Exit);
         Assert.Equal(expected, translated.Run(100L * rounds));
-        Assert.Equal(interpreted.Cpu.InstructionCount, translated.Cpu.InstructionCount);
-        foreach (var register in (ReadOnlySpan<X86Register>)[X86Register.Rax, X86Register.Rcx, X86Register.Rdx, X86Register.Rbx, X86Register.R9, X86Register.Rflags])
+        AssertSame(interpreted, translated);
+    }
+
+    private static void AssertSame(GuestProgram expected, GuestProgram actual)
+    {
+        Assert.Equal(expected.Cpu.InstructionCount, actual.Cpu.InstructionCount);
+        foreach (var register in (ReadOnlySpan<X86Register>)[X86Register.Rip, X86Register.Rax, X86Register.Rcx, X86Register.Rdx, X86Register.Rbx, X86Register.R9, X86Register.Rflags])
         {
-            Assert.Equal(interpreted[register], translated[register]);
+            Assert.Equal(expected[register], actual[register]);
         }
     }
 
-    private static GuestProgram Create(Recompiler? engine, int rounds, Action<GuestProgram> change)
+    private static GuestProgram Create(Recompiler? engine, int rounds, Action<GuestProgram> change, bool isExact = false)
     {
         var program = GuestProgram.Long(
             code =>
@@ -166,7 +287,7 @@ public sealed class SeamTests
                 code.jmp(First + 0x100);
             },
             null,
-            options => options with { Engine = engine });
+            options => options with { Engine = engine, ExactBudget = isExact });
         program.Load(
             static code =>
             {
