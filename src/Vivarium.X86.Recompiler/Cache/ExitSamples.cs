@@ -19,12 +19,12 @@ internal sealed class ExitSamples
         }
     }
 
-    /// <summary>After how many instructions two thirds of the samples left the block or more; 0 if there is no such exit.</summary>
+    /// <summary>After how many instructions three quarters of the samples left the block or more; 0 if there is no such exit.</summary>
     public int MostlyAfter()
     {
         for (var i = 0; _total >= MinSamples && i < _counts!.Length; i++)
         {
-            if (3 * _counts[i] >= 2 * _total)
+            if (4 * _counts[i] >= 3 * _total)
             {
                 return i;
             }
