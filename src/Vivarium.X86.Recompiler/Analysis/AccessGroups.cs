@@ -19,12 +19,14 @@ internal sealed class AccessGroups
     private readonly int[] _deltas = new int[16];
     private int _count;
     private int _firstOpen;
+    private int _pageVersion;
 
     /// <summary>Forgets the last run.</summary>
     public void Begin(int instructionCount)
     {
         _count = 0;
         _firstOpen = 0;
+        _pageVersion = 0;
         Array.Fill(_groupOf, None, 0, instructionCount);
         Array.Clear(_versions);
         Array.Clear(_deltas);
@@ -77,6 +79,9 @@ internal sealed class AccessGroups
             Change(guest);
         }
     }
+
+    /// <summary>What is relative to the page of the instruction pointer may be relative to another from here on.</summary>
+    public void ChangePage() => _pageVersion++;
 
     /// <summary>Host addresses do not outlive this point.</summary>
     public void Break() => _firstOpen = _count;
@@ -140,7 +145,7 @@ internal sealed class AccessGroups
         return None;
     }
 
-    private int VersionOf(ushort register) => register < 16 * sizeof(ulong) ? _versions[register >> 3] : 0;
+    private int VersionOf(ushort register) => register < 16 * sizeof(ulong) ? _versions[register >> 3] : register == RegisterOffset.RipPage ? _pageVersion : 0;
 
     private int DeltaOf(ushort register) => register < 16 * sizeof(ulong) ? _deltas[register >> 3] : 0;
 

@@ -6,7 +6,7 @@ namespace Vivarium.X86;
 /// Which of the six arithmetic flags each instruction of a run reads and overwrites, and which are live before it. Masks are Iced's
 /// <see cref="RflagsBits"/>: OF, SF, ZF, AF, CF, PF in bits 0 to 5.
 /// </summary>
-internal sealed class FlagAnalysis
+internal sealed unsafe class FlagAnalysis
 {
     public const byte All = 0x3F;
     private readonly byte[] _reads = new byte[BlockDecoder.MaxInstructions];
@@ -37,7 +37,7 @@ internal sealed class FlagAnalysis
         for (var i = run.Count - 1; i >= 0; i--)
         {
             // Where control may leave the run all are live.
-            var after = run.Instructions[i].FlowControl == FlowControl.Next ? _live[i + 1] : All;
+            var after = run.Instructions[i].FlowControl == FlowControl.Next || (run.IsFollowed(i) && run.Ops[i].Code == OpCode.Jump) ? _live[i + 1] : All;
             _live[i] = (byte)((after & ~_kills[i]) | _reads[i]);
         }
     }

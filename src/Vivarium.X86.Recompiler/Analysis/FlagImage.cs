@@ -24,17 +24,23 @@ internal static unsafe class FlagImage
 
         switch (recovery.Size)
         {
-            case 1: Recover<byte>(state, recovery); break;
-            case 2: Recover<ushort>(state, recovery); break;
-            case 4: Recover<uint>(state, recovery); break;
-            default: Recover<ulong>(state, recovery); break;
+            case 1: Recover<byte>(state, fields, recovery); break;
+            case 2: Recover<ushort>(state, fields, recovery); break;
+            case 4: Recover<uint>(state, fields, recovery); break;
+            default: Recover<ulong>(state, fields, recovery); break;
         }
     }
 
-    private static void Recover<T>(CpuState* state, in FlagRecovery recovery)
+    private static void Recover<T>(CpuState* state, EngineFields* fields, in FlagRecovery recovery)
         where T : unmanaged
     {
-        var first = Width<T>.Get(state, recovery.First);
+        if (recovery.Kind == FlagRecoveryKind.Zero)
+        {
+            LazyFlags.SetLogic<T>(state, 0);
+            return;
+        }
+
+        var first = recovery.First == FlagRecovery.KeptOperand ? fields->FlagOperand & Width<T>.Mask : Width<T>.Get(state, recovery.First);
         var second = recovery.Second == FlagRecovery.NoRegister ? (ulong)recovery.Immediate & Width<T>.Mask : Width<T>.Get(state, recovery.Second);
         switch (recovery.Kind)
         {
@@ -49,6 +55,15 @@ internal static unsafe class FlagImage
                 break;
             case FlagRecoveryKind.Test:
                 LazyFlags.SetLogic<T>(state, first & second);
+                break;
+            case FlagRecoveryKind.ShiftLeft:
+                ShlOp.Apply<T>(state, first, recovery.Immediate);
+                break;
+            case FlagRecoveryKind.ShiftRight:
+                ShrOp.Apply<T>(state, first, recovery.Immediate);
+                break;
+            case FlagRecoveryKind.ShiftRightSigned:
+                SarOp.Apply<T>(state, first, recovery.Immediate);
                 break;
             default:
                 LazyFlags.SetLogic<T>(state, first);

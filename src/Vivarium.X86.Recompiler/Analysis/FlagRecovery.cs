@@ -23,6 +23,9 @@ internal struct FlagRecovery
     public int Immediate;
 
     public const ushort NoRegister = ushort.MaxValue;
+
+    /// <summary>As <see cref="First"/>: <see cref="EngineFields.FlagOperand"/>, where emitted code kept it.</summary>
+    public const ushort KeptOperand = ushort.MaxValue - 1;
 }
 
 /// <summary>Where flags come from.</summary>
@@ -45,4 +48,16 @@ internal enum FlagRecoveryKind : byte
 
     /// <summary>First AND second, both unchanged.</summary>
     Test,
+
+    /// <summary>First was shifted left by a constant.</summary>
+    ShiftLeft,
+
+    /// <summary>First was shifted right by a constant.</summary>
+    ShiftRight,
+
+    /// <summary>First was shifted right by a constant, with its sign.</summary>
+    ShiftRightSigned,
+
+    /// <summary>Operands of a comparison, subtraction or logical operation were such that its result was zero.</summary>
+    Zero,
 }

@@ -65,6 +65,9 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Entries of the site TLB.</summary>
     public SiteTable Sites { get; } = new();
 
+    /// <summary>Cells of jumps into other pages that blocks follow.</summary>
+    public SeamTable Seams { get; } = new();
+
     /// <summary>Entry, exit and callbacks, at the start of the cache.</summary>
     public Thunks Thunks { get; }
 
@@ -130,10 +133,10 @@ internal sealed unsafe class CodeCache : IDisposable
     public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot, ReadOnlySpan<byte> code)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot, ReadOnlySpan<byte> code, TranslatedBlock[] followed, ExitSamples exits)
     {
         _bytes.Note(key, key.Gpa, key.SecondPageGpa, code);
-        var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot);
+        var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot) { Followed = followed, Exits = exits };
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
         if (_used - _settled >= 2 * SettledBytes)
@@ -226,6 +229,7 @@ internal sealed unsafe class CodeCache : IDisposable
         _byNumber.Clear();
         _ungrouped.Clear();
         Sites.Clear();
+        Seams.Clear();
         _used = _firstByte;
         _settled = 0;
         _recordCount = 0;

@@ -23,6 +23,7 @@ internal struct EngineFields
     public const int UserContextOffset = -136;
     public const int SupervisorContextOffset = -144;
     public const int InterruptWaitingOffset = -148;
+    public const int FlagOperandOffset = -160;
 
     /// <summary>The first of <see cref="AccessGroups.SlotCount"/> host addresses that emitted code keeps between accesses, 8 bytes each upwards.</summary>
     public const int HeldAddressesOffset = -120;
@@ -42,6 +43,10 @@ internal struct EngineFields
     /// <summary>Not 0 if an interrupt waited for RFLAGS.IF when emitted code was entered; what comes later ends the slice.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + InterruptWaitingOffset)]
     public uint InterruptWaiting;
+
+    /// <summary>An operand or result of the last operation that wrote the flags, where <see cref="FlagRecovery.KeptOperand"/> names it.</summary>
+    [FieldOffset(VcpuMemory.EngineFieldsBytes + FlagOperandOffset)]
+    public ulong FlagOperand;
 
     /// <summary>1 if a lookup that is made again wants the vector registers back.</summary>
     [FieldOffset(VcpuMemory.EngineFieldsBytes + ReloadsVectorsOffset)]

@@ -77,7 +77,7 @@ internal enum LookupKind : byte
 
 /// <summary>Properties of an <see cref="OpRecord"/>.</summary>
 [Flags]
-internal enum OpRecordFlags : byte
+internal enum OpRecordFlags : ushort
 {
     None = 0,
 
@@ -101,4 +101,7 @@ internal enum OpRecordFlags : byte
 
     /// <summary>Where the interpreter runs it, it may change the translation mode.</summary>
     ChangesMode = 64,
+
+    /// <summary>A jump that the block follows comes behind it, where code that was written takes effect.</summary>
+    ComesBeforeJump = 256,
 }

@@ -18,6 +18,12 @@ internal sealed class TranslatedBlock(BlockKey key, nint code, int instructions,
     /// <summary>The first of the edges that lead to it, or <see cref="CodeCache.NoEdge"/>.</summary>
     public int FirstEdge { get; set; } = CodeCache.NoEdge;
 
+    /// <summary>The blocks whose code it holds too, as it follows jumps to them in other pages.</summary>
+    public TranslatedBlock[] Followed { get; init; } = [];
+
+    /// <summary>By which exits the block was left when it was sampled.</summary>
+    public ExitSamples Exits { get; init; } = new();
+
     /// <summary>How often a slice ended before it.</summary>
     public int Samples { get; set; }
 

@@ -15,7 +15,9 @@ internal sealed unsafe partial class BlockTranslator
         NeedFlags(Data);
         KeepHeldAddress();
         var condition = (int)InstructionAt(i).ConditionCode - 1;
-        var staysIfTaken = _run.EndsRound(i);
+        var isFollowed = _run.IsFollowed(i);
+        var staysIfTaken = isFollowed || _run.EndsRound(i);
+        NoteCondition(staysIfTaken ? condition : condition ^ 1);
         _edgeStubs.Add(new EdgeStub
         {
             Condition = _a.JumpIf(staysIfTaken ? condition ^ 1 : condition),
@@ -24,6 +26,10 @@ internal sealed unsafe partial class BlockTranslator
             SavesFlags = !_flagsSaved,
             IsSwapped = _isSwapped,
         });
+        if (isFollowed)
+        {
+            FollowJump(i);
+        }
     }
 
     private void Jump(int i)
@@ -207,11 +213,11 @@ internal sealed unsafe partial class BlockTranslator
         target is >= 0 and <= 4096 - BlockDecoder.MaxInstructionBytes && !_cache.Stops.MayHold((ulong)target);
 
     /// <summary>Out of the page, or near its end: through the jump cache.</summary>
-    private void EmitFarEdge(int target, int count)
+    private void EmitFarEdge(int target, int count, Seam? seam = null)
     {
         _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
         _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
-        EmitJumpCache(-1, default, count, default);
+        EmitJumpCache(-1, default, count, new Transfer { Seam = seam });
     }
 
     /// <summary>
@@ -232,6 +238,11 @@ internal sealed unsafe partial class BlockTranslator
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.ContextOffset));
         var stale = _a.JumpIf(5);
         var found = _a.Position;
+        if (transfer.Seam is { } seam)
+        {
+            FillCell(seam);
+        }
+
         Complete(transfer);
         _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
         var exit = _a.JumpIf(14);
@@ -341,9 +352,15 @@ internal sealed unsafe partial class BlockTranslator
                 GiveBackRegisters();
             }
 
-            if (!IsLinkable(stub.Target))
+            if (stub.Flags.Kind != FlagRecoveryKind.Saved)
             {
-                EmitFarEdge(stub.Target, stub.Count);
+                EmitFlags(stub.Flags);
+                SaveFlags(Data);
+            }
+
+            if (stub.Seam is not null || !IsLinkable(stub.Target))
+            {
+                EmitFarEdge(stub.Target, stub.Count, stub.Seam);
                 return;
             }
 
@@ -381,5 +398,8 @@ internal sealed unsafe partial class BlockTranslator
 
         /// <summary>The target is called, with its frame begun already.</summary>
         public bool IsCall { get; init; }
+
+        /// <summary>The target is followed elsewhere if its page is the right one.</summary>
+        public Seam? Seam { get; init; }
     }
 }

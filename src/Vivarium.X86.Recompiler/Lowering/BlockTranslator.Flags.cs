@@ -1,3 +1,4 @@
+using Iced.Intel;
 using static Vivarium.X86.HostRegister;
 
 namespace Vivarium.X86;
@@ -15,6 +16,9 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>How the flags of the last operation that wrote them can be found again; Kind is Saved if they cannot.</summary>
     private FlagRecovery _recovery;
 
+    /// <summary>If the zero flag is set all flags are known: the last operation that wrote them was a comparison, a subtraction or a logical one.</summary>
+    private bool _isKnownIfZero;
+
     private void AnalyzeFlags() => _flagAnalysis.Run(_run);
 
     private void BeginFlags()
@@ -22,6 +26,8 @@ internal sealed unsafe partial class BlockTranslator
         _flagsInHost = false;
         _flagsSaved = true;
         _recovery = default;
+        _isKnownIfZero = false;
+        _keptFor = -1;
     }
 
     /// <summary>Makes sure that the flags before instruction <paramref name="i"/> survive what clobbers the host's, and says where they are then.</summary>
@@ -60,6 +66,19 @@ internal sealed unsafe partial class BlockTranslator
             _flagsInHost = true;
             _flagsSaved = false;
             _recovery = _flagAnalysis.Kills(i) == FlagAnalysis.All ? RecoveryOf(i) : default;
+            _isKnownIfZero = _flagAnalysis.Kills(i) == FlagAnalysis.All
+                && InstructionAt(i).Mnemonic is Mnemonic.Cmp or Mnemonic.Sub or Mnemonic.Test or Mnemonic.And or Mnemonic.Or or Mnemonic.Xor;
+            KeepResult(i);
+        }
+    }
+
+    /// <summary>Behind a conditional jump where the code goes on only if a condition holds: if that is equality, all flags may be known.</summary>
+    private void NoteCondition(int condition)
+    {
+        const int Equal = 4;
+        if (_isKnownIfZero && condition == Equal)
+        {
+            _recovery = new FlagRecovery { Kind = FlagRecoveryKind.Zero, Size = 1, First = FlagRecovery.NoRegister, Second = FlagRecovery.NoRegister };
         }
     }
 
@@ -73,9 +92,11 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>Whether no instruction from <paramref name="i"/> on that may fault comes after a change of the operands and before the flags are overwritten.</summary>
-    private bool IsRecoverableFrom(int i)
+    private bool IsRecoverableFrom(int i) => IsRecoverableFrom(i, _recovery);
+
+    private bool IsRecoverableFrom(int i, in FlagRecovery recovery)
     {
-        if (_recovery.Kind == FlagRecoveryKind.Saved)
+        if (recovery.Kind == FlagRecoveryKind.Saved)
         {
             return false;
         }
@@ -95,7 +116,7 @@ internal sealed unsafe partial class BlockTranslator
                 return true;
             }
 
-            changed |= ChangesOperand(j, _recovery);
+            changed |= ChangesOperand(j, recovery);
         }
 
         return false;
@@ -103,7 +124,7 @@ internal sealed unsafe partial class BlockTranslator
 
     private bool MayFault(int i) => OpAt(i)->HasMemory || IsForm(_kinds[i])
         || _kinds[i] is LoweringKind.Interpret or LoweringKind.ClearInterrupts or LoweringKind.SwapGs or LoweringKind.PushFlags or LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame or LoweringKind.Divide
-            or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump;
+            or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump or LoweringKind.CheckedJump;
 
     /// <summary>mov t, rax; lahf; seto al; mov [image], ax; mov rax, t.</summary>
     private void SaveFlags(int temporary)

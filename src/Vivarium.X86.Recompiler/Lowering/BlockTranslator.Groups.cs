@@ -60,6 +60,12 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Follows constants that are added to registers, and notes every other change.</summary>
     private void NoteRegisters(int i)
     {
+        if (_run.IsFollowed(i))
+        {
+            _groups.ChangePage();
+            return;
+        }
+
         ref readonly var instruction = ref InstructionAt(i);
         switch (_kinds[i])
         {

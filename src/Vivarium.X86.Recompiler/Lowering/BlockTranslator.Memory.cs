@@ -237,13 +237,13 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>
     /// A way out to the interpreter at instruction <paramref name="i"/>. It executes all instructions up to where no host address that was looked
-    /// up before is in use any more, as its own accesses may change what they stand for. A conditional jump before that makes it leave the code.
+    /// up before is in use any more, as its own accesses may change what they stand for. A conditional or followed jump before that makes it leave the code.
     /// </summary>
     private void AddSlowPath(int i, in FlagRecovery flags, byte* first, byte* second)
     {
         var end = _groups.RegionEnd(i);
         var straight = i;
-        while (straight < end && _kinds[straight + 1] != LoweringKind.ConditionalJump)
+        while (straight < end && _kinds[straight + 1] is not (LoweringKind.ConditionalJump or LoweringKind.FollowedJump or LoweringKind.CheckedJump))
         {
             straight++;
         }

@@ -14,6 +14,18 @@ internal sealed unsafe partial class BlockTranslator
             return default;
         }
 
+        if (ShiftOf(instruction) is var shift && shift != FlagRecoveryKind.Saved)
+        {
+            return _keptFor != i ? default : new FlagRecovery
+            {
+                Kind = shift,
+                Size = (byte)instruction.Op0Register.GetSize(),
+                First = FlagRecovery.KeptOperand,
+                Second = FlagRecovery.NoRegister,
+                Immediate = instruction.Immediate8 & (instruction.Op0Register.GetSize() == 8 ? 63 : 31),
+            };
+        }
+
         var kind = instruction.Mnemonic switch
         {
             Mnemonic.Add => FlagRecoveryKind.Add,
@@ -56,7 +68,7 @@ internal sealed unsafe partial class BlockTranslator
     private bool ChangesOperand(int i, in FlagRecovery recovery)
     {
         var changed = ChangedRegisters(i);
-        return (changed >> (recovery.First >> 3) & 1) != 0
+        return (recovery.First < FlagRecovery.KeptOperand && (changed >> (recovery.First >> 3) & 1) != 0)
             || (recovery.Second != FlagRecovery.NoRegister && (changed >> (recovery.Second >> 3) & 1) != 0);
     }
 

@@ -31,6 +31,7 @@ internal sealed unsafe partial class BlockTranslator
         encoding.Repeat = traits.HasRepeatPrefix ? encoding.Repeat : (byte)0;
         encoding.Wide &= Is64 || !traits.IgnoresWide32;
         var operands = MapOperands(instruction, traits, ref encoding);
+        TakeFromState(ref encoding, ref operands);
         var usesFlags = _flagAnalysis.Reads(i) != 0 && NeedsHostFlags(i);
         var memory = default(HostOperand);
         if (OpAt(i)->HasMemory)
@@ -51,7 +52,7 @@ internal sealed unsafe partial class BlockTranslator
         }
         else
         {
-            if (operands.Rm.Host != Address && operands.Vvvv.Host != Address)
+            if (operands.Rm.Host != Address && operands.Vvvv.Host != Address && (operands.Reg.Host != Address || operands.Reg.Size == 0))
             {
                 KeepHeldAddress();
             }
@@ -65,6 +66,11 @@ internal sealed unsafe partial class BlockTranslator
         operands.Reg.Load(_a);
         operands.Rm.Load(_a);
         operands.Vvvv.Load(_a);
+        if (encoding.RmIsRegister)
+        {
+            KeepOperand(i, operands.Rm.Host);
+        }
+
         EmitEncoding(encoding, operands, memory);
         operands.Reg.Store(_a);
         operands.Vvvv.Store(_a);
@@ -141,6 +147,20 @@ internal sealed unsafe partial class BlockTranslator
 
         operands.HasHigh = hasHigh;
         return operands;
+    }
+
+    /// <summary>A source that lives in the state is read from there, in the other form of the operation, rather than loaded first.</summary>
+    private static void TakeFromState(ref GuestEncoding encoding, ref MappedOperands operands)
+    {
+        if (encoding.IsVex || encoding.Map != 0 || !encoding.RmIsRegister || encoding.Opcode is not (0x01 or 0x09 or 0x11 or 0x19 or 0x21 or 0x29 or 0x31 or 0x39 or 0x89)
+            || operands.Reg is not { Home: None, Loads: true, Stores: false } || operands.Rm.Stays)
+        {
+            return;
+        }
+
+        const int Reversed = 2;
+        encoding.Opcode += Reversed;
+        (operands.Reg, operands.Rm) = (operands.Rm, operands.Reg with { Host = None, Loads = false, Stays = true });
     }
 
     /// <summary>

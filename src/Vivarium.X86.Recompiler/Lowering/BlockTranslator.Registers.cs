@@ -129,7 +129,7 @@ internal sealed unsafe partial class BlockTranslator
         or LoweringKind.AlignedVector or LoweringKind.Vector or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors or LoweringKind.Copy
         or LoweringKind.LoadAddress or LoweringKind.MoveImmediate or LoweringKind.Push or LoweringKind.Pop or LoweringKind.Divide
         or LoweringKind.DirectionFlag or LoweringKind.ClearInterrupts or LoweringKind.PushFlags or LoweringKind.SwapGs
-        or LoweringKind.ConditionalJump or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return);
+        or LoweringKind.ConditionalJump or LoweringKind.FollowedJump or LoweringKind.CheckedJump or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return);
 
     /// <summary>At the entry of the block.</summary>
     private void BeginRegisters()

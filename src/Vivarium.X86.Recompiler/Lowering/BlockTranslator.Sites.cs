@@ -12,7 +12,7 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>The entry of an access of instruction <paramref name="i"/>, or <see cref="SiteTable.None"/>.</summary>
     private int SiteOf(int i, int sizeBytes, bool writes) =>
-        _cache.Sites.EntryOf(new SiteKey(new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode), OpAt(i)->PageOffset, sizeBytes, writes));
+        _cache.Sites.EntryOf(new SiteKey(new BlockKey(_run.Gpa, _run.SecondPageGpa, _mode), _run.PlaceOf(i), sizeBytes, writes));
 
     /// <summary>Whether another access of the instruction has an entry: its record names one alone.</summary>
     private bool HasSite(int i) => _records[i] >= 0 && _cache.Record(_records[i])->Site != SiteTable.None;

@@ -193,7 +193,8 @@ internal sealed unsafe partial class BlockTranslator
             {
                 case LoweringKind.Interpret: return false;
                 case LoweringKind.X87 when InstructionAt(i).Mnemonic is not (Mnemonic.Wait or Mnemonic.Fldcw or Mnemonic.Fnstcw or Mnemonic.Fnstsw): return false;
-                case LoweringKind.ConditionalJump or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return: return true;
+                case LoweringKind.ConditionalJump or LoweringKind.FollowedJump or LoweringKind.CheckedJump or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return:
+                    return true;
             }
         }
 

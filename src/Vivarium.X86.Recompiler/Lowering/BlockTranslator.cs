@@ -27,7 +27,13 @@ internal sealed unsafe partial class BlockTranslator
     /// Translates a run into the cache, which has room for it, and returns the block. Code that is hot is laid out with more effort: loops
     /// several times, registers in better places, accesses with a page of their own.
     /// </summary>
-    public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode, bool isHot)
+    /// <param name="cache">Where to.</param>
+    /// <param name="run">What.</param>
+    /// <param name="mode">Under what.</param>
+    /// <param name="isHot">Whether it runs often.</param>
+    /// <param name="exits">Samples of the block so far, or null.</param>
+    /// <param name="seams">Jumps of the run into other pages that were followed.</param>
+    public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode, bool isHot, ExitSamples? exits = null, params ReadOnlySpan<Seam> seams)
     {
         _isHot = isHot;
         _cache = cache;
@@ -39,6 +45,7 @@ internal sealed unsafe partial class BlockTranslator
             run.Unroll();
         }
 
+        TakeSeams(seams);
         _slowPaths.Clear();
         _finishedPaths = 0;
         _edgeStubs.Clear();
@@ -74,7 +81,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot, run.Code);
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot, run.Code, FollowedBlocks(seams), exits ?? new ExitSamples());
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;
@@ -99,6 +106,11 @@ internal sealed unsafe partial class BlockTranslator
 
     private LoweringKind KindOf(int i)
     {
+        if (_run.IsFollowed(i) && OpAt(i)->Code == OpCode.Jump)
+        {
+            return SeamAt(i) is { Cell: not SeamTable.None } ? LoweringKind.CheckedJump : LoweringKind.FollowedJump;
+        }
+
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);
@@ -223,6 +235,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.SwapGs: SwapGs(i); return true;
             case LoweringKind.ConditionalJump: ConditionalJump(i); return true;
             case var kind when IsForm(kind): return LowerForm(i);
+            case LoweringKind.FollowedJump or LoweringKind.CheckedJump: FollowJump(i); return true;
             case LoweringKind.Jump: Jump(i); return false;
             case LoweringKind.Call: Call(i); return false;
             case LoweringKind.Return: Return(i); return false;
@@ -256,6 +269,7 @@ internal sealed unsafe partial class BlockTranslator
             _flagsSaved = true;
             _flagsInHost = false;
             _recovery = default;
+            _isKnownIfZero = false;
         }
 
         NoteWrites(i);
@@ -281,6 +295,7 @@ internal sealed unsafe partial class BlockTranslator
     private int AddRecord(int i, OpRecordFlags properties, in FlagRecovery flags)
     {
         properties |= _flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0;
+        properties |= i < _lastFollowed ? OpRecordFlags.ComesBeforeJump : 0;
         properties |= InstructionAt(i).Mnemonic == Mnemonic.Fldcw ? OpRecordFlags.ChangesMode : 0;
 
         var index = _cache.AddRecord();

@@ -26,4 +26,10 @@ internal unsafe struct EdgeStub
 
     /// <summary>The flags are only in the host's register.</summary>
     public bool SavesFlags;
+
+    /// <summary>How flags are found that are neither there nor in the state.</summary>
+    public FlagRecovery Flags;
+
+    /// <summary>The target is followed elsewhere and has a cell; null if not.</summary>
+    public Seam? Seam;
 }

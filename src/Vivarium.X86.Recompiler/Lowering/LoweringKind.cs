@@ -64,6 +64,12 @@ internal enum LoweringKind : byte
 
     /// <summary>BT, BTS, BTR, BTC of memory, with the bit's number in a register.</summary>
     BitTestBeyond,
+
+    /// <summary>A direct jump to the next instruction of the run, in a page that the run is known to be right for.</summary>
+    FollowedJump,
+
+    /// <summary>As <see cref="FollowedJump"/>, to a page that may be another at another time.</summary>
+    CheckedJump,
     ConditionalJump,
     Jump,
     Call,

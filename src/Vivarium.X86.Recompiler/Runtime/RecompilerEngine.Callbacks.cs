@@ -100,7 +100,7 @@ internal sealed unsafe partial class RecompilerEngine
         }
 
         // Emitted code counts on addresses that were looked up before; what an instruction did, or others meanwhile, may forbid to go on in the same code.
-        if (leavesAfter || _cache.Generation != _generation || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
+        if (leavesAfter || _cache.Generation != _generation || ((properties & OpRecordFlags.ComesBeforeJump) != 0 && _core.HasEvents) || ((properties & (OpRecordFlags.NotLowered | OpRecordFlags.ChangesMode)) != 0 && CurrentMode() != _mode))
         {
             return LeaveAt(_core.NextInstructionPointer(&current.Op), current.IndexInBlock + 1);
         }
@@ -200,7 +200,7 @@ internal sealed unsafe partial class RecompilerEngine
             if (CanReplace(leader.Block) is { } block)
             {
                 _cache.Ungroup(block, leader.Op.PageOffset);
-                Replace(block, block.IsHot);
+                Replace(block, block.IsHot, null);
             }
         }
     }

@@ -5,6 +5,7 @@ internal sealed unsafe partial class RecompilerEngine
 {
     private void SetContext()
     {
+        _finder.Follow(_finder.Mode);
         _fields->Context = (_finder.Context & ~0xFFFFUL) | (ushort)_mode;
         NoteContexts();
     }
@@ -12,8 +13,18 @@ internal sealed unsafe partial class RecompilerEngine
     /// <summary>For emitted code that changes privilege: the numbers may be new ones.</summary>
     private void NoteContexts()
     {
-        _fields->UserContext = _core.FetchContexts.Of(isUser: true) << 16;
-        _fields->SupervisorContext = _core.FetchContexts.Of(isUser: false) << 16;
+        NoteContext(ref _fields->UserContext, isUser: true);
+        NoteContext(ref _fields->SupervisorContext, isUser: false);
+    }
+
+    private void NoteContext(ref ulong known, bool isUser)
+    {
+        var context = _core.FetchContexts.Of(isUser) << 16;
+        if (known != context)
+        {
+            known = context;
+            EmptyCells(isUser);
+        }
     }
 
     /// <summary>Takes over what emitted code has changed.</summary>

@@ -9,6 +9,12 @@ internal sealed unsafe partial class RecompilerEngine
     /// <summary>A miss of a site takes this many times what a hit saves against a lookup in the TLB.</summary>
     private const int SiteMissCost = 12;
 
+    /// <summary>Blocks from a sampled one on that run alone, to see by which exits they are left; each costs a way to C# and back.</summary>
+    private const int BlocksOfProbe = 4;
+
+    /// <summary>Most blocks are sampled once or never again.</summary>
+    private const int MinSamplesToProbe = 3;
+
     /// <summary>Misses below this are no ground to judge by.</summary>
     private const int MinSiteMisses = 32;
 
@@ -19,7 +25,7 @@ internal sealed unsafe partial class RecompilerEngine
     private uint Age => (uint)((_retired + _slice - _fields->Counter) >> 10);
 
     /// <summary>Counts a sample of a block. What runs from now on in its place, which may be itself. Under the cache's gate.</summary>
-    private TranslatedBlock Sample(TranslatedBlock block)
+    private TranslatedBlock Sample(TranslatedBlock block, ulong rip)
     {
         if (block.Samples++ == 0)
         {
@@ -28,10 +34,11 @@ internal sealed unsafe partial class RecompilerEngine
 
         if (block.IsHot || block.Samples < _cache.HotSamples || block.Key.Mode != _mode || !_cache.HasRoom)
         {
+            _probesLeft = block.IsHot || block.Samples < MinSamplesToProbe ? 0 : BlocksOfProbe;
             return block;
         }
 
-        if (Replace(block, isHot: true) is not { } hot)
+        if (Replace(block, isHot: true, rip) is not { } hot)
         {
             return block;
         }
@@ -60,7 +67,7 @@ internal sealed unsafe partial class RecompilerEngine
             {
                 _cache.Sites.GiveUp(record.Site);
                 GiveUpOthers(block, now);
-                Replace(block, isHot: true);
+                Replace(block, isHot: true, null);
             }
         }
     }
@@ -94,9 +101,12 @@ internal sealed unsafe partial class RecompilerEngine
     }
 
     /// <summary>Translates a block again and lets whoever enters it go on in the new code. Under the cache's gate.</summary>
-    private TranslatedBlock? Replace(TranslatedBlock block, bool isHot)
+    /// <param name="block">The block.</param>
+    /// <param name="isHot">Whether it runs often.</param>
+    /// <param name="rip">Where it is, unless it runs now.</param>
+    private TranslatedBlock? Replace(TranslatedBlock block, bool isHot, ulong? rip)
     {
-        var successor = Translate(block.Key, isHot);
+        var successor = Translate(block.Key, isHot, rip, block);
         if (successor is not null)
         {
             successor.RunsPerUnit = block.RunsPerUnit;

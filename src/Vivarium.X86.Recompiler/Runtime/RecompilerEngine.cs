@@ -43,6 +43,12 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     /// <summary>The last slice was used up: what runs next is a sample of what runs often.</summary>
     private bool _isSampled;
 
+    /// <summary>The block that runs next, alone, to see by which exit it is left; null if none does.</summary>
+    private TranslatedBlock? _probed;
+
+    /// <summary>Blocks that are to run like that.</summary>
+    private int _probesLeft;
+
     public RecompilerEngine(CodeCache cache, VcpuMemory memory, CpuCore core, Interpreter interpreter)
     {
         _cache = cache;
@@ -59,6 +65,8 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         var image = new Span<byte>((byte*)_state + X87Image.Offset, X87Image.SizeBytes);
         image.Clear();
         BitConverter.TryWriteBytes(image[X87Image.HostControlOffset..], X87Image.HostControl);
+        EmptyCells(isUser: true);
+        EmptyCells(isUser: false);
         _enter = (delegate* unmanaged<CpuState*, nint, int>)cache.ExecutableOf(cache.Thunks.Enter);
         _generation = cache.Generation;
     }
@@ -286,13 +294,14 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
     private int Enter(nint code, ref long left)
     {
-        var slice = Math.Min(left, SliceInstructions);
+        var slice = Math.Min(left, _probed is null ? SliceInstructions : 1);
         _state->RipPage = _state->Rip & ~0xFFFUL;
 
         // An event posted between this store and the test may set the sign too early and be missed: the slice is short.
         Volatile.Write(ref _fields->Counter, slice);
         if (_core.HasEvents)
         {
+            _probed = null;
             return ExitCode.Lookup;
         }
 
@@ -312,8 +321,15 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         var counter = _fields->Counter;
         counter = (counter ^ (counter << 1)) < 0 ? counter ^ long.MinValue : counter;
         left -= slice - counter;
-        _isSampled = counter <= 0;
+        _isSampled = counter <= 0 && _probed is null;
         _retired += slice - counter;
+        if (_probed is { } probed)
+        {
+            _probed = null;
+            _probesLeft--;
+            probed.Exits.Note(exit == ExitCode.Interpreted ? 0 : slice - counter);
+        }
+
         return exit;
     }
 
@@ -323,7 +339,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
     /// <summary>Host address of the code at RIP, translated if need be; 0 if a fault was recorded or it must be interpreted.</summary>
     private nint FindCode(ulong rip, int edge)
     {
-        if (edge < 0 && !_isSampled && JumpCacheEntry.Find(_jumps, rip, _fields->Context) is var known && known != null)
+        if (edge < 0 && !_isSampled && _probesLeft == 0 && JumpCacheEntry.Find(_jumps, rip, _fields->Context) is var known && known != null)
         {
             return known->Code;
         }
@@ -352,7 +368,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
-            var block = _cache.Find(key) ?? Translate(key, isHot: _cache.HotSamples == 0);
+            var block = _cache.Find(key) ?? Translate(key, isHot: _cache.HotSamples == 0, rip, null);
             if (block is null)
             {
                 return 0;
@@ -361,8 +377,11 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (_isSampled)
             {
                 _isSampled = false;
-                block = Sample(block);
+                block = Sample(block, rip);
             }
+
+            _probesLeft = block.IsHot ? 0 : _probesLeft;
+            _probed = _probesLeft == 0 ? null : block;
 
             if (edge >= 0 && _cache.Generation == _generation)
             {
@@ -380,7 +399,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         }
     }
 
-    private TranslatedBlock? Translate(in BlockKey key, bool isHot)
+    private TranslatedBlock? Translate(in BlockKey key, bool isHot, ulong? rip, TranslatedBlock? previous)
     {
         if (!_cache.HasRoom)
         {
@@ -396,7 +415,13 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             return null;
         }
 
-        var block = _translator.Translate(_cache, _run, _mode, isHot);
+        _seams.Clear();
+        if (isHot && key.SecondPageGpa == DecodedRun.NoPage)
+        {
+            FollowJumps(rip, previous);
+        }
+
+        var block = _translator.Translate(_cache, _run, _mode, isHot, previous?.Exits, CollectionsMarshal.AsSpan(_seams));
         Blocks++;
         Translated += _run.Count;
         _translationTicks += System.Diagnostics.Stopwatch.GetTimestamp() - start;

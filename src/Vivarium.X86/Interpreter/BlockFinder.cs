@@ -127,29 +127,50 @@ internal sealed unsafe class BlockFinder : IDisposable
     /// </summary>
     public bool TryDecodeRun(ulong gpa, DecodedRun run, StopOffsets stops)
     {
+        run.Set(gpa, 0, []);
+        return TryExtendRun(gpa, 0, run, stops);
+    }
+
+    /// <summary>
+    /// Decodes what comes next in a run, at the target of its last instruction, as <see cref="TryDecodeRun"/> does; <paramref name="page"/> is the
+    /// linear page relative to the run's first. False if it stays as it was.
+    /// </summary>
+    public bool TryExtendRun(ulong gpa, int page, DecodedRun run, StopOffsets stops)
+    {
+        var ops = run.Ops + run.Count;
+        var room = BlockDecoder.MaxInstructions - run.Count;
+        var instructions = run.Instructions.AsSpan(run.Count);
         var offset = (int)(gpa & 0xFFF);
         int count;
         int length;
         do
         {
-            var page = _core.Memory.GetReadPage(gpa);
-            if (page == null)
+            var host = _core.Memory.GetReadPage(gpa);
+            if (host == null)
             {
                 return false;
             }
 
             // SAFETY: as in Decode.
-            var code = new ReadOnlySpan<byte>(page + offset, 4096 - offset);
-            count = _decoder.Decode(code, offset, Mode, BlockDecoder.MaxInstructions, run.Ops, out length, run.Instructions);
-            if (stops.Any && stops.CountBefore(run.Ops, count) is var allowed && allowed < count)
+            var code = new ReadOnlySpan<byte>(host + offset, 4096 - offset);
+            count = _decoder.Decode(code, offset, Mode, room, ops, out length, instructions);
+            if (stops.Any && stops.CountBefore(ops, count) is var allowed && allowed < count)
             {
-                count = _decoder.Decode(code, offset, Mode, allowed, run.Ops, out length, run.Instructions);
+                count = _decoder.Decode(code, offset, Mode, allowed, ops, out length, instructions);
             }
         }
         while (count != 0 && !TryClaim(gpa, length));
 
-        run.Set(gpa, count, _decoder.Code[..length]);
+        run.Append(page, count, _decoder.Code[..length]);
         return count != 0;
+    }
+
+    /// <summary>Where the code at RIP is if it was fetched from there lately; nothing is translated for it.</summary>
+    public bool TryRecall(ulong rip, out ulong gpa)
+    {
+        ref readonly var slot = ref _fetch[(rip >> 12) & (FetchSlots - 1)];
+        gpa = slot.GpaPage | (rip & 0xFFF);
+        return (Mode & DecodeMode.Code64) != 0 && slot.Context == Context && slot.Page == rip >> 12;
     }
 
     /// <summary>Where the page behind that of the code at RIP is; false with a fault recorded.</summary>

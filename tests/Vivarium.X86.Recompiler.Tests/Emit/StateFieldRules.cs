@@ -41,6 +41,7 @@ internal static class StateFieldRules
     private static bool IsEngineField(EmittedPart part, in Instruction host, int offset) => offset switch
     {
         EngineFields.HostFlagsOffset => host.MemorySize == MemorySize.UInt16 && part.Place.Part != CodePart.Entry,
+        EngineFields.FlagOperandOffset => part.Kind is LoweringKind.Reencode or LoweringKind.Copy && host is { Mnemonic: Mnemonic.Mov, Op0Kind: OpKind.Memory, MemorySize: MemorySize.UInt64 },
         EngineFields.CounterOffset => part.IsWayOut && host is { Mnemonic: Mnemonic.Sub, Op0Kind: OpKind.Memory, MemorySize: MemorySize.UInt64 },
         EngineFields.HostStackOffset => part.Kind is LoweringKind.Call or LoweringKind.Return && host is { Mnemonic: Mnemonic.Mov, Op0Register: Register.RSP },
         EngineFields.StackLimitOffset => part.Kind == LoweringKind.Call && host is { Mnemonic: Mnemonic.Cmp, Op0Register: Register.RSP },
