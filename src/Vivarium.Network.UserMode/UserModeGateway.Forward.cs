@@ -72,7 +72,9 @@ public sealed partial class UserModeGateway
         {
             if (_forwardFlows.Count >= MostForwardFlows)
             {
-                return;
+                // Who asked once and is gone makes room for who comes; a player's flow was used a moment ago.
+                var (oldest, unused) = _forwardFlows.MinBy(static flow => flow.Value.UsedNs);
+                RemoveForwardFlow(oldest, unused);
             }
 
             // Each client has a port of the gateway, by which the guest's answers find back.

@@ -266,6 +266,34 @@ public sealed partial class GatewayTests : IDisposable
         }
     }
 
+    /// <summary>More clients than the gateway remembers: the one that asks again and again stays the same, and each new one is answered.</summary>
+    [Fact]
+    public async Task New_clients_of_a_forward_are_answered_however_many_came_before()
+    {
+        var (gateway, guest) = Start();
+        using var udp = gateway.ForwardUdp(new IPEndPoint(IPAddress.Loopback, 0), s_guest, 9_000);
+        using var player = new UdpClient();
+        var first = await Ask(player);
+        for (var i = 0; i < 5_000; i++)
+        {
+            using var passer = new UdpClient();
+            await Ask(passer);
+            if (i % 100 == 0)
+            {
+                Assert.Equal(first, await Ask(player));
+            }
+        }
+
+        async Task<int> Ask(UdpClient client)
+        {
+            await client.SendAsync(new byte[] { 1 }, udp.LocalEndPoint);
+            var (_, fromPort, _, _) = await guest.Udp.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10));
+            guest.SendUdp(s_gateway, fromPort, 9_000, [2]);
+            Assert.Equal(2, (await client.ReceiveAsync()).Buffer[0]);
+            return fromPort;
+        }
+    }
+
     [Fact]
     public async Task Udp_goes_out_and_only_answers_come_back()
     {
