@@ -9,9 +9,6 @@ internal unsafe struct EdgeStub
     /// <summary>The jump out of a slice that is used up, or null.</summary>
     public byte* Exit;
 
-    /// <summary>Index in the cache.</summary>
-    public int Edge;
-
     /// <summary>The jump that is linked to the target, for a conditional edge null until emitted.</summary>
     public byte* Link;
 

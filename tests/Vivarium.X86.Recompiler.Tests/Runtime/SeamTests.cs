@@ -1,3 +1,4 @@
+using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace Vivarium.X86.Tests;
@@ -22,19 +23,12 @@ public sealed class SeamTests
     [InlineData(1)]
     [InlineData(6)]
     public void WhatWasFollowedIsRewritten(int hotSamples) => Check(hotSamples, Rounds, static program => program.Load(
-        static code =>
+        NowAndThen(static code =>
         {
-            code.adc(rax, __[rbx]);
-            code.test(ecx, 0x3FFFF);
-            var goesOn = code.CreateLabel();
-            code.jnz(goesOn);
-
             // The immediate of the addition at the third place.
             code.mov(rsi, Third + 3);
             code.mov(__byte_ptr[rsi], 0x55);
-            code.Label(ref goesOn);
-            code.jmp(Third);
-        },
+        }),
         Second,
         Second));
 
@@ -46,18 +40,12 @@ public sealed class SeamTests
     {
         program.Load(Last(0x77), Third, Other + (Third & 0xFFF));
         program.Load(
-            static code =>
+            NowAndThen(static code =>
             {
-                code.adc(rax, __[rbx]);
-                code.test(ecx, 0x3FFFF);
-                var goesOn = code.CreateLabel();
-                code.jnz(goesOn);
                 code.mov(rsi, GuestProgram.EntryOf(Third));
                 code.xor(__dword_ptr[rsi], (int)((Third ^ Other) & ~0xFFFUL));
                 code.invlpg(__[(long)Third]);
-                code.Label(ref goesOn);
-                code.jmp(Third);
-            },
+            }),
             Second,
             Second);
     });
@@ -73,31 +61,11 @@ public sealed class SeamTests
         program.Memory.Write(GuestProgram.EntryOf(Second + Alias), (Second & ~0xFFFUL) | 7);
         program.Memory.Write(GuestProgram.EntryOf(Third + Alias), Other | 7);
         program.Load(
-            static code =>
-            {
-                code.add(rdx, 0x77);
-                code.dec(ecx);
-                var end = code.CreateLabel();
-                code.jz(end);
-                code.mov(rdi, First + 0x100);
-                code.jmp(rdi);
-                code.Label(ref end);
-                code.hlt();
-            },
+            LastTo(First + 0x100, 0x77),
             Third + Alias,
             Other + (Third & 0xFFF));
         program.Load(
-            static code =>
-            {
-                code.add(rdx, 0x11);
-                code.dec(ecx);
-                var end = code.CreateLabel();
-                code.jz(end);
-                code.mov(rdi, First + Alias + 0x100);
-                code.jmp(rdi);
-                code.Label(ref end);
-                code.hlt();
-            },
+            LastTo(First + Alias + 0x100, 0x11),
             Third,
             Third);
     });
@@ -141,18 +109,12 @@ public sealed class SeamTests
     [InlineData(1)]
     [InlineData(6)]
     public void APageThatWasFollowedMayNotBeExecuted(int hotSamples) => Check(hotSamples, Rounds, static program => program.Load(
-        static code =>
+        NowAndThen(static code =>
         {
-            code.adc(rax, __[rbx]);
-            code.test(ecx, 0x3FFFF);
-            var goesOn = code.CreateLabel();
-            code.jnz(goesOn);
             code.mov(rsi, GuestProgram.EntryOf(Third) + 7);
             code.or(__byte_ptr[rsi], 0x80);
             code.invlpg(__[(long)Third]);
-            code.Label(ref goesOn);
-            code.jmp(Third);
-        },
+        }),
         Second,
         Second));
 
@@ -164,19 +126,13 @@ public sealed class SeamTests
     {
         program.Load(Last(0x77), Third, Other + (Third & 0xFFF));
         program.Load(
-            static code =>
+            NowAndThen(static code =>
             {
-                code.adc(rax, __[rbx]);
-                code.test(ecx, 0x3FFFF);
-                var goesOn = code.CreateLabel();
-                code.jnz(goesOn);
                 code.mov(rsi, GuestProgram.EntryOf(Third));
                 code.xor(__dword_ptr[rsi], (int)((Third ^ Other) & ~0xFFFUL));
                 code.mov(rsi, cr3);
                 code.mov(cr3, rsi);
-                code.Label(ref goesOn);
-                code.jmp(Third);
-            },
+            }),
             Second,
             Second);
     });
@@ -252,6 +208,18 @@ public sealed class SeamTests
         Assert.Equal(VcpuExitReason.Halted, run.Wait(10_000)?.Exit);
     }
 
+    /// <summary>The loop's second part, which changes something before it goes on in some of many rounds.</summary>
+    private static Action<Assembler> NowAndThen(Action<Assembler> change) => code =>
+    {
+        code.adc(rax, __[rbx]);
+        code.test(ecx, 0x3FFFF);
+        var goesOn = code.CreateLabel();
+        code.jnz(goesOn);
+        change(code);
+        code.Label(ref goesOn);
+        code.jmp(Third);
+    };
+
     /// <summary>Runs the loop on both engines; <paramref name="change"/> replaces parts of it.</summary>
     private static void Check(int hotSamples, int rounds, Action<GuestProgram> change)
     {
@@ -315,11 +283,24 @@ public sealed class SeamTests
         return program;
     }
 
-    private static Action<Iced.Intel.Assembler> Last(int value) => code =>
+    private static Action<Assembler> Last(int value) => code =>
     {
         code.add(rdx, value);
         code.dec(ecx);
         code.jnz(First + 0x100);
+        code.hlt();
+    };
+
+    /// <summary>As <see cref="Last"/>, where the loop begins too far away for a conditional jump.</summary>
+    private static Action<Assembler> LastTo(ulong target, int value) => code =>
+    {
+        code.add(rdx, value);
+        code.dec(ecx);
+        var end = code.CreateLabel();
+        code.jz(end);
+        code.mov(rdi, target);
+        code.jmp(rdi);
+        code.Label(ref end);
         code.hlt();
     };
 }
