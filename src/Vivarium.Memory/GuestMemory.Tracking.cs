@@ -5,8 +5,8 @@ namespace Vivarium.Memory;
 /// <content>Dirty pages and pages that hold translated code.</content>
 public sealed unsafe partial class GuestMemory
 {
-    /// <summary>Which parts of a page hold code, by the page's address.</summary>
-    private readonly ConcurrentDictionary<ulong, CodeChunks> _codeChunks = new();
+    /// <summary>Which bytes of a page hold code, by the page's address.</summary>
+    private readonly ConcurrentDictionary<ulong, CodeBytes> _codeBytes = new();
     private volatile ICodePageListener[] _codeListeners = [];
 
     /// <summary>
@@ -23,15 +23,14 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        var bits = CodeChunks.Bits(gpa, sizeBytes);
         while (true)
         {
-            var chunks = _codeChunks.GetOrAdd(gpa & ~PageMask, static _ => new CodeChunks());
-            chunks.Add(bits);
+            var bytes = _codeBytes.GetOrAdd(gpa & ~PageMask, static _ => new CodeBytes());
+            bytes.Add((int)(gpa & PageMask), sizeBytes);
             var isNew = (PageState.Set(ref region.Top.States[region.PageOf(gpa)], PageState.Code) & PageState.Code) == 0;
 
-            // If an invalidation took the chunks away meanwhile, the mark would be lost with them.
-            if (_codeChunks.TryGetValue(gpa & ~PageMask, out var current) && ReferenceEquals(current, chunks))
+            // If an invalidation took the bytes away meanwhile, the mark would be lost with them.
+            if (_codeBytes.TryGetValue(gpa & ~PageMask, out var current) && ReferenceEquals(current, bytes))
             {
                 return isNew;
             }
@@ -45,7 +44,7 @@ public sealed unsafe partial class GuestMemory
     public bool HoldsCode(ulong gpa, int sizeBytes) =>
         FindRegion(gpa) is { } region
         && (Volatile.Read(ref region.Top.States[region.PageOf(gpa)]) & PageState.Code) != 0
-        && (!_codeChunks.TryGetValue(gpa & ~PageMask, out var chunks) || chunks.Overlaps(CodeChunks.Bits(gpa, sizeBytes)));
+        && (!_codeBytes.TryGetValue(gpa & ~PageMask, out var bytes) || bytes.Overlaps((int)(gpa & PageMask), sizeBytes));
 
     /// <summary>Removes the code mark of the page and tells every listener to drop what it translated from it.</summary>
     public void InvalidateCode(ulong gpa)
@@ -125,7 +124,7 @@ public sealed unsafe partial class GuestMemory
     {
         if ((PageState.Clear(ref region.Top.States[page], PageState.Code) & PageState.Code) != 0)
         {
-            _codeChunks.TryRemove(region.Gpa + (page * PageSize), out _);
+            _codeBytes.TryRemove(region.Gpa + (page * PageSize), out _);
             foreach (var listener in _codeListeners)
             {
                 listener.OnCodePageInvalidated(region.Gpa + (page * PageSize));

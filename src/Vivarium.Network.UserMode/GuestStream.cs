@@ -64,14 +64,14 @@ internal sealed class GuestStream(UserModeGateway gateway, TcpConnection connect
                     return count;
                 }
 
-                if (connection.Failure != TcpFailure.None)
-                {
-                    throw Broken();
-                }
-
                 if (connection.IsAtEnd || buffer.IsEmpty)
                 {
                     return 0;
+                }
+
+                if (connection.Failure != TcpFailure.None)
+                {
+                    throw Broken();
                 }
 
                 wait = Wait(ref _readable);

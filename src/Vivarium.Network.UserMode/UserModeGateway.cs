@@ -34,6 +34,7 @@ public sealed partial class UserModeGateway : IThreadPoolWorkItem, IDisposable
     private readonly IpAddress _dns4;
     private readonly IpAddress _address6;
     private readonly IpAddress _linkLocal6;
+    private readonly InitialSequences _sequences = new(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
     private SeededRandom _random;
     private long _timerNs = long.MaxValue;
     private bool _disposed;

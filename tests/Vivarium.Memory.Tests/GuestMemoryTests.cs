@@ -1,4 +1,5 @@
 using System.Globalization;
+using FsCheck.Xunit;
 
 namespace Vivarium.Memory.Tests;
 
@@ -166,21 +167,48 @@ public sealed unsafe class GuestMemoryTests
     }
 
     [Fact]
-    public void Only_the_marked_chunks_of_a_page_hold_code()
+    public void Only_the_marked_bytes_of_a_page_hold_code()
     {
         using var memory = new GuestMemory();
         memory.AddRam(0, 0x4000);
         memory.MarkCode(0x1100, 16);
         Assert.True(memory.HoldsCode(0x1100, 1));
         Assert.True(memory.HoldsCode(0x10FF, 2));
-        Assert.True(memory.HoldsCode(0x113F, 1));
+        Assert.True(memory.HoldsCode(0x110F, 1));
         Assert.False(memory.HoldsCode(0x10FF, 1));
-        Assert.False(memory.HoldsCode(0x1140, 0xEC0));
+        Assert.False(memory.HoldsCode(0x1110, 0xEF0));
         Assert.False(memory.HoldsCode(0x2100, 1));
-        memory.MarkCode(0x1FC0, 64);
-        Assert.True(memory.HoldsCode(0x1140, 0xEC0));
+        memory.MarkCode(0x1FFF, 1);
+        Assert.True(memory.HoldsCode(0x1110, 0xEF0));
         memory.InvalidateCode(0x1000);
         Assert.False(memory.HoldsCode(0x1000, 0x1000));
+    }
+
+    [Property(MaxTest = 300)]
+    public void A_range_holds_code_if_one_of_its_bytes_was_marked(int seed)
+    {
+        var random = new Random(seed);
+        using var memory = new GuestMemory();
+        memory.AddRam(0, 0x2000);
+        var marked = new bool[0x1000];
+        for (var i = random.Next(20); i >= 0; i--)
+        {
+            var (offset, size) = Range(random);
+            memory.MarkCode(0x1000 + (ulong)offset, size);
+            marked.AsSpan(offset, size).Fill(true);
+        }
+
+        for (var i = 0; i < 100; i++)
+        {
+            var (offset, size) = Range(random);
+            Assert.Equal(marked.AsSpan(offset, size).Contains(true), memory.HoldsCode(0x1000 + (ulong)offset, size));
+        }
+    }
+
+    private static (int Offset, int Size) Range(Random random)
+    {
+        var offset = random.Next(0x1000);
+        return (offset, 1 + random.Next(Math.Min(0x1000 - offset, random.Next(8) == 0 ? 0x1000 : 100)));
     }
 
     [Fact]

@@ -86,8 +86,7 @@ internal static class NetworkProof
                 curve.Add(Memory().Resident);
             }
 
-            var text = await client.GetStringAsync($"http://{NetworkPair.ShellAddress}/index.html");
-            foreach (var isGood in (bool[])[text == "hello\n", await pair.AskGameAsync(overHost: false), await pair.AskGameAsync(overHost: true)])
+            foreach (var isGood in (bool[])[await FetchAsync(client) == "hello\n", await pair.AskGameAsync(overHost: false), await pair.AskGameAsync(overHost: true)])
             {
                 answers += isGood ? 1 : 0;
                 failures += isGood ? 0 : 1;
@@ -112,6 +111,18 @@ internal static class NetworkProof
         report.Add(last.Heap - first.Value.Heap <= AllowedHeapGrowthMiB, "managed heap grows by, MiB", $"at most {AllowedHeapGrowthMiB}", $"{last.Heap - first.Value.Heap:F1} to {last.Heap:F0}");
         report.Add(null, "resident memory over that time, MiB", "", string.Join(" ", curve.Select(static value => value.ToString("F0", CultureInfo.InvariantCulture))));
         report.Add(last.Resident - first.Value.Resident <= AllowedResidentGrowthMiB, "resident memory grows by, MiB", $"at most {AllowedResidentGrowthMiB}", $"{last.Resident - first.Value.Resident:F1} to {last.Resident:F0}");
+    }
+
+    private static async Task<string> FetchAsync(HttpClient client)
+    {
+        try
+        {
+            return await client.GetStringAsync($"http://{NetworkPair.ShellAddress}/index.html");
+        }
+        catch (HttpRequestException exception)
+        {
+            return exception.Message;
+        }
     }
 
     private static (double Heap, double Resident) Memory() =>

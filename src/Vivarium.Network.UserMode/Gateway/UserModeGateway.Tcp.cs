@@ -86,7 +86,7 @@ public sealed partial class UserModeGateway
             return;
         }
 
-        var connection = Create(key);
+        var connection = Create(key, nowNs);
         connection.Guest = packet.Guest.Value;
         connection.Hold(segment);
         usage.Connections++;
@@ -123,7 +123,7 @@ public sealed partial class UserModeGateway
         return _options.Outbound.Permits(outside, port) ? new System.Net.IPEndPoint(outside, port) : null;
     }
 
-    private TcpConnection Create(ConnectionKey key) => new(key, _link, key.Remote.IsV4 ? _tcp4 : _tcp6, (uint)_random.Next());
+    private TcpConnection Create(in ConnectionKey key, long nowNs) => new(key, _link, key.Remote.IsV4 ? _tcp4 : _tcp6, _sequences.Of(key, nowNs));
 
     /// <summary>A connection to a guest, begun. Under the lock.</summary>
     private TcpConnection Dial(IpAddress guest, ushort port, long nowNs)
@@ -146,7 +146,7 @@ public sealed partial class UserModeGateway
             var key = new ConnectionKey(local, _nextPort, guest, port);
             if (!_connections.ContainsKey(key) && !_listeners.ContainsKey((local, _nextPort)))
             {
-                var connection = Create(key);
+                var connection = Create(key, nowNs);
                 _connections.Add(key, connection);
                 connection.Connect(nowNs);
                 Touch(connection);

@@ -60,7 +60,7 @@ internal sealed partial class TcpConnection
     public int ReadableBytes => _incoming.Count;
 
     /// <summary>Whether the peer has sent all it will, and all has been read.</summary>
-    public bool IsAtEnd => _incoming.Count == 0 && (_finReceived || State == TcpState.Closed);
+    public bool IsAtEnd => _incoming.Count == 0 && (_finReceived ? Failure != TcpFailure.Aborted : State == TcpState.Closed && Failure == TcpFailure.None);
 
     public int WritableBytes => CanWrite ? _outgoing.Room : 0;
 
@@ -208,8 +208,9 @@ internal sealed partial class TcpConnection
         OwesAcknowledgment = false;
         _outgoing.Clear();
         _early.Clear();
-        if (failure != TcpFailure.None)
+        if (failure == TcpFailure.Aborted)
         {
+            // Whatever else ended it, what the peer sent before is still there to be read.
             _incoming.Clear();
         }
 

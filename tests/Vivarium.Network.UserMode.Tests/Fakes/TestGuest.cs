@@ -309,7 +309,7 @@ internal sealed class TestGuest : ITcpLink, IDisposable
         {
             var buffer = new byte[65_536];
             var count = 0;
-            await Until(() => (count = Connection.Read(buffer, NowNs)) > 0 || Connection.IsAtEnd);
+            await Until(() => (count = Connection.Read(buffer, NowNs)) > 0 || Connection.IsAtEnd || Connection.State == TcpState.Closed);
             return Connection.Failure is TcpFailure.None ? buffer[..count] : throw new IOException(Connection.Failure.ToString());
         }
 

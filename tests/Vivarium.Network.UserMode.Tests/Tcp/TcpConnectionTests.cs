@@ -140,6 +140,48 @@ public sealed class TcpConnectionTests
         Assert.Equal(TcpFailure.Reset, wire.Client.Connection.Failure);
     }
 
+    /// <summary>A server that has answered and closed may be forgotten by its kernel before the answer was read; the next segment to it is refused.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_came_before_a_reset_is_still_read(bool hasEnded)
+    {
+        var wire = Connected(new TcpSettings());
+        var connection = wire.Client.Connection;
+        var next = connection.ReceiveNext;
+        wire.Inject(wire.Client, [.. Segment(next, connection.Unacknowledged, hasEnded ? (byte)0x19 : (byte)0x18), 7, 8, 9]);
+        wire.Inject(wire.Client, Segment(next + (hasEnded ? 4u : 3u), 0, 0x04));
+        Assert.Equal(TcpState.Closed, connection.State);
+        Assert.Equal(TcpFailure.Reset, connection.Failure);
+        Assert.False(connection.IsAtEnd);
+        var read = new byte[10];
+        Assert.Equal(3, connection.Read(read, wire.NowNs));
+        Assert.Equal([7, 8, 9], read[..3]);
+        Assert.Equal(hasEnded, connection.IsAtEnd);
+    }
+
+    [Fact]
+    public void What_came_before_this_side_broke_off_is_gone()
+    {
+        var wire = Connected(new TcpSettings());
+        var connection = wire.Client.Connection;
+        wire.Inject(wire.Client, [.. Segment(connection.ReceiveNext, connection.Unacknowledged, 0x19), 7, 8, 9]);
+        connection.Abort();
+        Assert.Equal(0, connection.ReadableBytes);
+        Assert.False(connection.IsAtEnd);
+    }
+
+    [Fact]
+    public void A_connection_between_the_same_ports_begins_above_the_last_one()
+    {
+        var sequences = new InitialSequences(new byte[32]);
+        var key = new ConnectionKey(IpAddress.FromV4(0x0A00_0202), 50_000, IpAddress.FromV4(0x0A00_0215), 80);
+        var first = sequences.Of(key, 1_000_000_000);
+        Assert.Equal(first + 250_000, sequences.Of(key, 2_000_000_000));
+        Assert.NotEqual(first, sequences.Of(key with { LocalPort = 50_001 }, 1_000_000_000));
+        Assert.NotEqual(first, new InitialSequences([.. Enumerable.Repeat((byte)1, 32)]).Of(key, 1_000_000_000));
+    }
+
     [Fact]
     public void Bytes_for_a_user_who_is_gone_break_the_connection_off()
     {
