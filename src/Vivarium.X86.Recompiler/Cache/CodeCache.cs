@@ -29,6 +29,7 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly int _recordCapacity;
     private readonly int _edgeCapacity;
     private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
+    private readonly Dictionary<BlockKey, TranslatedBlock> _forgotten = [];
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
     private readonly TranslatedBytes<BlockKey> _bytes;
@@ -111,10 +112,10 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>Takes a record, which holds what it held when the cache was last emptied: all of it has to be set.</summary>
     public int AddRecord() => _recordCount++;
 
-    /// <summary>Takes an edge whose jump's displacement is at a place in the writable view.</summary>
-    public int AddEdge(byte* displacement)
+    /// <summary>Takes an edge whose jump's displacement is at a place in the writable view, and its way out at another; null if it is no jump.</summary>
+    public int AddEdge(byte* displacement, byte* wayOut)
     {
-        _edges[_edgeCount] = new Edge { Displacement = OffsetOf(displacement), Next = Edge.Unlinked };
+        _edges[_edgeCount] = new Edge { Displacement = OffsetOf(displacement), WayOut = wayOut == null ? Edge.NoWayOut : OffsetOf(wayOut), Next = Edge.Unlinked };
         return _edgeCount++;
     }
 
@@ -133,10 +134,10 @@ internal sealed unsafe class CodeCache : IDisposable
     public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
-    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot, ReadOnlySpan<byte> code, TranslatedBlock[] followed, ExitSamples exits)
+    public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot, DecodedRun run, TranslatedBlock[] followed, ExitSamples exits)
     {
-        _bytes.Note(key, key.Gpa, key.SecondPageGpa, code);
-        var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot) { Followed = followed, Exits = exits };
+        _bytes.Note(key, key.Gpa, key.SecondPageGpa, run.Code);
+        var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot) { Image = CodeImage.Of(run), Followed = followed, Exits = exits };
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
         if (_used - _settled >= 2 * SettledBytes)
@@ -201,22 +202,68 @@ internal sealed unsafe class CodeCache : IDisposable
     /// <summary>As <see cref="IExecutionEngine.FindStaleCode"/> says.</summary>
     public ulong? FindStale(GuestMemory memory) => _bytes.FindStale(memory);
 
-    /// <summary>Forgets the blocks of a page. Their code stays until the cache is emptied, for whoever runs it.</summary>
+    /// <summary>
+    /// Forgets the blocks of a page, and lets no other lead to them any more. Their code stays until the cache is emptied, for whoever runs it and
+    /// for <see cref="Remember"/>.
+    /// </summary>
     public void Invalidate(ulong pageGpa)
     {
         if (_pages.Remove(pageGpa >> 12, out var keys))
         {
             foreach (var key in keys)
             {
-                _blocks.Remove(key);
+                if (_blocks.Remove(key, out var block) && !Unlink(block) && block.Image.CanReturn)
+                {
+                    _forgotten[key] = block;
+                }
             }
         }
+    }
+
+    /// <summary>What was translated last for a key and is forgotten; null if there is none that may return.</summary>
+    public TranslatedBlock? Forgotten(in BlockKey key) => _forgotten.GetValueOrDefault(key);
+
+    /// <summary>A forgotten block is one of the cache again: the guest's code is what it was, and marked as code.</summary>
+    public void Remember(TranslatedBlock block, ReadOnlySpan<byte> code)
+    {
+        _forgotten.Remove(block.Key);
+        _blocks.Add(block.Key, block);
+        _bytes.Note(block.Key, block.Key.Gpa, block.Key.SecondPageGpa, code);
+        AddToPage(block.Key.Gpa >> 12, block.Key);
+    }
+
+    /// <summary>
+    /// Edges that lead to a block lead to their ways out again. Others may run them: each is changed in one store. True if others hold the block's
+    /// code too, and take the block's being there for that code's being right.
+    /// </summary>
+    private bool Unlink(TranslatedBlock block)
+    {
+        var isFollowed = false;
+        for (var edge = block.FirstEdge; edge != NoEdge;)
+        {
+            var (displacement, wayOut, next) = (_edges[edge].Displacement, _edges[edge].WayOut, _edges[edge].Next);
+            _edges[edge].Next = Edge.Unlinked;
+            if (wayOut == Edge.NoWayOut)
+            {
+                isFollowed = true;
+            }
+            else
+            {
+                X64Assembler.PatchRelative(_memory.Writable + displacement, _memory.Writable + wayOut);
+            }
+
+            edge = next;
+        }
+
+        block.FirstEdge = NoEdge;
+        return isFollowed;
     }
 
     /// <summary>Forgets every block, but leaves their code for whoever runs it.</summary>
     public void Forget()
     {
         _blocks.Clear();
+        _forgotten.Clear();
         _pages.Clear();
     }
 

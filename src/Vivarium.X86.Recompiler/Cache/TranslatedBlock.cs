@@ -15,6 +15,9 @@ internal sealed class TranslatedBlock(BlockKey key, nint code, int instructions,
 
     public bool IsHot { get; } = isHot;
 
+    /// <summary>The bytes it was translated from.</summary>
+    public CodeImage Image { get; init; }
+
     /// <summary>The first of the edges that lead to it, or <see cref="CodeCache.NoEdge"/>.</summary>
     public int FirstEdge { get; set; } = CodeCache.NoEdge;
 

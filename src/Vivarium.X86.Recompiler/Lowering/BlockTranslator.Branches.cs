@@ -370,7 +370,7 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         // Until the edge is linked its jump leads here; the exit never does more than set RIP.
-        var edge = _cache.AddEdge(stub.Link);
+        var edge = _cache.AddEdge(stub.Link, _a.Position);
         _a.Bind(stub.Link);
         _a.MoveImmediate(Address, ExitCode.FirstEdge + edge);
         var common = _a.Jump();

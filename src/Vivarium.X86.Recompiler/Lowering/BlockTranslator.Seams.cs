@@ -87,7 +87,7 @@ internal sealed unsafe partial class BlockTranslator
     private void FillCell(in Seam seam)
     {
         _a.LoadRelativeAddress(Data, _a.Position);
-        _cache.Link(_cache.AddEdge(_a.Position - sizeof(int)), seam.Target!);
+        _cache.Link(_cache.AddEdge(_a.Position - sizeof(int), null), seam.Target!);
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.CodeOffset));
         var differs = _a.JumpIf(5);
         _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));

@@ -95,7 +95,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             var ended = _a.JumpIf(14);
             var link = AlignedJump();
-            var edge = _cache.AddEdge(link);
+            var edge = _cache.AddEdge(link, _a.Position);
             _a.Bind(link);
             EmitShadowedExit(target, ExitCode.FirstEdge + edge);
             _a.Bind(ended);

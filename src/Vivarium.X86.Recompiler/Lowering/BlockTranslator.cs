@@ -81,7 +81,7 @@ internal sealed unsafe partial class BlockTranslator
 
         EmitSlowPaths();
         EmitEdgeStubs();
-        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot, run.Code, FollowedBlocks(seams), exits ?? new ExitSamples());
+        return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot, run, FollowedBlocks(seams), exits ?? new ExitSamples());
     }
 
     private bool Is64 => (_mode & (TranslationMode)DecodeMode.Code64) != 0;

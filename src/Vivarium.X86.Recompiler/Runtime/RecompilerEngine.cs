@@ -368,7 +368,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
-            var block = _cache.Find(key) ?? Translate(key, isHot: _cache.HotSamples == 0, rip, null);
+            var block = _cache.Find(key) ?? Recall(key) ?? Translate(key, isHot: _cache.HotSamples == 0, rip, null);
             if (block is null)
             {
                 return 0;
@@ -397,6 +397,24 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             JumpCacheEntry.Put(_jumps, new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL });
             return block.Code;
         }
+    }
+
+    /// <summary>The block that was forgotten when its page was written, if its own bytes are what they were.</summary>
+    private TranslatedBlock? Recall(in BlockKey key)
+    {
+        if (_cache.Forgotten(key) is not { } block)
+        {
+            return null;
+        }
+
+        var code = _finder.Claim(key.Gpa, block.Image.LengthBytes);
+        if (!block.Image.Is(code))
+        {
+            return null;
+        }
+
+        _cache.Remember(block, code);
+        return block;
     }
 
     private TranslatedBlock? Translate(in BlockKey key, bool isHot, ulong? rip, TranslatedBlock? previous)

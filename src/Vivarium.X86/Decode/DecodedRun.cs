@@ -51,6 +51,9 @@ internal sealed unsafe class DecodedRun : IDisposable
     /// <summary>Whether instruction <paramref name="i"/> is a jump, conditional or not, and the next one its target.</summary>
     public bool IsFollowed(int i) => i + 1 < Count && _followed[i];
 
+    /// <summary>Whether no jump was followed: all of it is in <see cref="Code"/>.</summary>
+    public bool IsOnePiece { get; private set; }
+
     /// <summary>Whether an instruction at an offset of such a page is among them.</summary>
     public bool Holds(int page, int offset)
     {
@@ -114,6 +117,7 @@ internal sealed unsafe class DecodedRun : IDisposable
     {
         Gpa = gpa;
         RoundLength = 0;
+        IsOnePiece = true;
         SecondPageGpa = secondPageGpa;
         Count = 0;
         EndOffset = (int)(gpa & 0xFFF);
@@ -130,6 +134,7 @@ internal sealed unsafe class DecodedRun : IDisposable
         if (Count != 0 && count != 0)
         {
             _followed[Count - 1] = true;
+            IsOnePiece = false;
         }
 
         var start = _codeBytes;

@@ -165,6 +165,16 @@ internal sealed unsafe class BlockFinder : IDisposable
         return count != 0;
     }
 
+    /// <summary>Marks bytes of one page as code and gives them as they are then; none if they are not memory. A write to them from then on is noticed.</summary>
+    public ReadOnlySpan<byte> Claim(ulong gpa, int lengthBytes)
+    {
+        MarkCode(gpa, lengthBytes);
+        var page = _core.Memory.GetReadPage(gpa);
+
+        // SAFETY: the page is memory until the next boundary, and the span ends with it.
+        return page == null ? [] : new ReadOnlySpan<byte>(page + (gpa & 0xFFF), lengthBytes);
+    }
+
     /// <summary>Where the code at RIP is if it was fetched from there lately; nothing is translated for it.</summary>
     public bool TryRecall(ulong rip, out ulong gpa)
     {
@@ -425,12 +435,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     }
 
     /// <summary>Marks what was decoded as code, and tells whether it still stands: another vCPU may have written before it saw the mark.</summary>
-    private bool TryClaim(ulong gpa, int lengthBytes)
-    {
-        MarkCode(gpa, lengthBytes);
-        var page = _core.Memory.GetReadPage(gpa);
-        return new ReadOnlySpan<byte>(page + (gpa & 0xFFF), lengthBytes).SequenceEqual(_decoder.Code[..lengthBytes]);
-    }
+    private bool TryClaim(ulong gpa, int lengthBytes) => Claim(gpa, lengthBytes).SequenceEqual(_decoder.Code[..lengthBytes]);
 
     /// <summary>Marks bytes of one page as code. Whatever is written to them after this returns is noticed.</summary>
     private void MarkCode(ulong gpa, int lengthBytes)
