@@ -4,8 +4,4 @@ namespace Vivarium.X86;
 /// <param name="Gpa">Guest-physical address of its first byte.</param>
 /// <param name="SecondPageGpa">The page that its only instruction runs on into, or <see cref="DecodedRun.NoPage"/>.</param>
 /// <param name="Mode">What else its translation depends on.</param>
-internal readonly record struct BlockKey(ulong Gpa, ulong SecondPageGpa, TranslationMode Mode)
-{
-    // Few blocks have a second page, and few differ in their mode alone.
-    public override int GetHashCode() => (int)Gpa ^ (int)(Gpa >> 32) ^ ((int)Mode << 20);
-}
+internal readonly record struct BlockKey(ulong Gpa, ulong SecondPageGpa, TranslationMode Mode);

@@ -28,8 +28,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly Edge* _edges;
     private readonly int _recordCapacity;
     private readonly int _edgeCapacity;
-    private readonly Dictionary<BlockKey, TranslatedBlock> _blocks = [];
-    private readonly Dictionary<BlockKey, TranslatedBlock> _forgotten = [];
+    private readonly BlockTable _blocks = new();
+    private readonly BlockTable _forgotten = new();
     private readonly Dictionary<ulong, List<BlockKey>> _pages = [];
     private readonly List<TranslatedBlock> _byNumber = [];
     private readonly TranslatedBytes<BlockKey> _bytes;
@@ -44,7 +44,7 @@ internal sealed unsafe class CodeCache : IDisposable
     {
         HotSamples = hotSamples;
         _perfMap = perfMap;
-        _bytes = new TranslatedBytes<BlockKey>(_blocks.ContainsKey);
+        _bytes = new TranslatedBytes<BlockKey>(key => _blocks.Find(key) is not null);
         _memory = new CodeMemory(sizeBytes);
 
         // SAFETY: unmapped in Dispose, after the last vCPU; the host gives memory for the pages that are touched.
@@ -131,7 +131,7 @@ internal sealed unsafe class CodeCache : IDisposable
         }
     }
 
-    public TranslatedBlock? Find(in BlockKey key) => _blocks.GetValueOrDefault(key);
+    public TranslatedBlock? Find(in BlockKey key) => _blocks.Find(key);
 
     /// <summary>Keeps the code written from <see cref="Next"/> up to <paramref name="end"/> as a block that starts at <paramref name="entry"/>.</summary>
     public TranslatedBlock Add(in BlockKey key, byte* entry, byte* end, int instructions, bool isHot, DecodedRun run, TranslatedBlock[] followed, ExitSamples exits)
@@ -149,9 +149,7 @@ internal sealed unsafe class CodeCache : IDisposable
         }
 
         _perfMap?.Add(block.Code, (int)(end - entry), FormattableString.Invariant($"guest:{key.Gpa:x}/{(int)key.Mode:x}"));
-        ref var known = ref CollectionsMarshal.GetValueRefOrAddDefault(_blocks, key, out var isKnown);
-        known = block;
-        if (!isKnown)
+        if (_blocks.Put(block))
         {
             AddToPage(key.Gpa >> 12, key);
             if (key.SecondPageGpa != DecodedRun.NoPage)
@@ -212,22 +210,22 @@ internal sealed unsafe class CodeCache : IDisposable
         {
             foreach (var key in keys)
             {
-                if (_blocks.Remove(key, out var block) && !Unlink(block) && block.Image.CanReturn)
+                if (_blocks.Remove(key) is { } block && !Unlink(block) && block.Image.CanReturn)
                 {
-                    _forgotten[key] = block;
+                    _forgotten.Put(block);
                 }
             }
         }
     }
 
     /// <summary>What was translated last for a key and is forgotten; null if there is none that may return.</summary>
-    public TranslatedBlock? Forgotten(in BlockKey key) => _forgotten.GetValueOrDefault(key);
+    public TranslatedBlock? Forgotten(in BlockKey key) => _forgotten.Find(key);
 
     /// <summary>A forgotten block is one of the cache again: the guest's code is what it was, and marked as code.</summary>
     public void Remember(TranslatedBlock block, ReadOnlySpan<byte> code)
     {
         _forgotten.Remove(block.Key);
-        _blocks.Add(block.Key, block);
+        _blocks.Put(block);
         _bytes.Note(block.Key, block.Key.Gpa, block.Key.SecondPageGpa, code);
         AddToPage(block.Key.Gpa >> 12, block.Key);
     }

@@ -9,7 +9,7 @@ namespace Vivarium.X86;
 [StructLayout(LayoutKind.Sequential)]
 internal struct JumpCacheEntry
 {
-    public const int Count = 4096;
+    public const int Count = 16384;
     public const int HashShift = 12;
     public const int SizeShift = 5;
     public const int RipOffset = 0;

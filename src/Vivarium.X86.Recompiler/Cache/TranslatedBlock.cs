@@ -18,6 +18,9 @@ internal sealed class TranslatedBlock(BlockKey key, nint code, int instructions,
     /// <summary>The bytes it was translated from.</summary>
     public CodeImage Image { get; init; }
 
+    /// <summary>The next one in its bucket of the <see cref="BlockTable"/>.</summary>
+    public TranslatedBlock? NextInTable { get; set; }
+
     /// <summary>The first of the edges that lead to it, or <see cref="CodeCache.NoEdge"/>.</summary>
     public int FirstEdge { get; set; } = CodeCache.NoEdge;
 

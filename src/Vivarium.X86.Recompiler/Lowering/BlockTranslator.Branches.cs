@@ -221,8 +221,8 @@ internal sealed unsafe partial class BlockTranslator
     }
 
     /// <summary>
-    /// Goes on at the guest address in <see cref="Data"/> if the jump cache knows it, at its place or beside. If not, the branch has changed nothing yet: the
-    /// interpreter executes it, or, for a direct one, RIP is set and C# looks up what follows.
+    /// Goes on at the guest address in <see cref="Data"/> if the jump cache knows it, at its place or beside. If not, the branch is completed and C# looks up
+    /// what follows; an indirect one to an address that is not canonical has changed nothing yet, and the interpreter executes it.
     /// </summary>
     private void EmitJumpCache(int i, in FlagRecovery flags, int count, in Transfer transfer)
     {
@@ -244,6 +244,11 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         Complete(transfer);
+        if (transfer.PushedReturn != 0)
+        {
+            PushReturnFrame();
+        }
+
         _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
         var exit = _a.JumpIf(14);
         _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.PageOffset));
@@ -265,15 +270,16 @@ internal sealed unsafe partial class BlockTranslator
         _a.Bind(other);
         _a.Call(_cache.Thunks.FindBeside);
         X64Assembler.PatchRelative(_a.JumpIf(4), found);
-        if (i >= 0)
+        if (i >= 0 && Is64)
         {
-            AddSlowPath(i, flags, _a.Jump(), null);
+            _a.TestSelf(8, Address);
+            AddSlowPath(i, flags, _a.JumpIf(5), null);
         }
-        else
-        {
-            _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
-            EmitExitAt(Data);
-        }
+
+        _a.Store(8, HostOperand.State(RegisterOffset.Rip), Data);
+        Complete(transfer);
+        _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
+        EmitExit();
 
         _a.Bind(exit);
         _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
@@ -284,7 +290,7 @@ internal sealed unsafe partial class BlockTranslator
         }
     }
 
-    /// <summary>What a call or return changes besides RIP, once it is certain.</summary>
+    /// <summary>What a call or return changes besides RIP, once it is certain; a return address stays in <see cref="Data"/>.</summary>
     private void Complete(in Transfer transfer)
     {
         if (transfer.Released != 0)
@@ -301,7 +307,6 @@ internal sealed unsafe partial class BlockTranslator
             _a.Store(WordSize, new HostOperand(Address, 0), Data);
             _a.Load(8, Address, HostOperand.State(EngineFields.ValueOffset));
             MoveStackPointer(-WordSize);
-            PushReturnFrame();
         }
     }
 
@@ -309,6 +314,12 @@ internal sealed unsafe partial class BlockTranslator
     private void EmitExitAt(int register)
     {
         _a.Store(8, HostOperand.State(RegisterOffset.Rip), register);
+        EmitExit();
+    }
+
+    /// <summary>Leaves to C#, RIP being set.</summary>
+    private void EmitExit()
+    {
         _a.MoveImmediate(Address, ExitCode.Lookup);
         _a.Jump(_cache.Thunks.Exit);
     }

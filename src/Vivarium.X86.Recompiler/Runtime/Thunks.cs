@@ -55,7 +55,7 @@ internal sealed unsafe partial class Thunks
 
     /// <summary>
     /// Called with a guest address in RDI and the offset of a jump cache entry in RSI, which becomes that of the one beside it. Whether that is the
-    /// address's in this context is in the zero flag; RDI stays unless it is.
+    /// address's in this context is in the zero flag. If it is not, RDI stays, and RSI becomes 0 if the address is canonical.
     /// </summary>
     public byte* FindBeside { get; }
 
@@ -175,7 +175,16 @@ internal sealed unsafe partial class Thunks
         _a.Load(8, Data, HostOperand.State(EngineFields.ContextOffset));
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.ContextOffset));
         _a.Load(8, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.RipOffset));
+        var stale = _a.JumpIf(5);
+        _a.Return();
         _a.Bind(absent);
+        _a.Bind(stale);
+        const int UpperBits = 16;
+        _a.Move(8, Address, Data);
+        _a.Shift(8, 4, Address, UpperBits);
+        _a.Shift(8, 7, Address, UpperBits);
+        _a.AluRegister(8, 6, Address, Data);
+        _a.TestSelf(8, Rsp);
         _a.Return();
         return start;
     }

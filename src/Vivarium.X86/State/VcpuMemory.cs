@@ -12,7 +12,7 @@ internal sealed unsafe class VcpuMemory : IDisposable
     public const int EngineFieldsBytes = 192;
 
     /// <summary>Bytes behind the TLB that belong to the engine.</summary>
-    public const int EngineTablesBytes = 256 * 1024;
+    public const int EngineTablesBytes = 640 * 1024;
 
     private readonly HostMapping _mapping;
     private readonly byte* _memory;

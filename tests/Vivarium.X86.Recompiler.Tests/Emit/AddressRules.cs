@@ -8,7 +8,7 @@ internal static class AddressRules
     /// <summary>Null if the part has no lookup, or one of the operand's address less the operand's offset from it.</summary>
     public static string? Broken(EmittedPart part)
     {
-        var lookup = part.Host.FindIndex(each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryBase: Register.R15 });
+        var lookup = part.Host.FindIndex(each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI, MemoryBase: Register.R15 } && !IsGuestRegister(each));
         if (lookup < 0)
         {
             return null;
@@ -53,6 +53,9 @@ internal static class AddressRules
             : !IsPlace(part, guest.MemoryIndex, host.MemoryIndex, Register.RDI) || (guest.MemoryIndex != Register.None && guest.MemoryIndexScale != host.MemoryIndexScale) ? "another index"
             : null;
     }
+
+    /// <summary>XOR of two guest registers that live in the state looks like a comparison with a tag otherwise.</summary>
+    private static bool IsGuestRegister(in Instruction host) => host.MemoryIndex == Register.None && host.MemoryDisplacement64 < 16 * sizeof(ulong);
 
     private static int LastWriterOfAddress(EmittedPart part, int i) => part.Host.FindLastIndex(i - 1, each => RegisterUse.Written(each).Contains(Register.RSI));
 

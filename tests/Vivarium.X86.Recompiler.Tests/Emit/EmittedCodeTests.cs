@@ -100,6 +100,7 @@ public sealed class EmittedCodeTests
     [InlineData("484898", "cdqe")]
     [InlineData("486698", "cbw")]
     [InlineData("2E4105D2040000", "add eax,4D2h")]
+    [InlineData("4D31D1", "xor r9,r10")]
     public void PrefixesThatCountForNothingAreLeftOut(string code, string text)
     {
         using var block = new EmittedBlock(isHot: false);
