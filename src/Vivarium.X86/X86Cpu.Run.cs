@@ -37,14 +37,21 @@ public sealed unsafe partial class X86Cpu
         }
 
         _revocation.Enter();
-        _core.PauseCount = 0;
-        var left = instructionBudget;
-        var before = _state->InstructionCount;
-        var reason = RunUntilExit(ref left);
-        _core.CheckTlb();
-        CheckCode();
-        _revocation.Leave();
-        return new VcpuExit(reason, (long)(_state->InstructionCount - before));
+        try
+        {
+            _core.PauseCount = 0;
+            var left = instructionBudget;
+            var before = _state->InstructionCount;
+            var reason = RunUntilExit(ref left);
+            _core.CheckTlb();
+            CheckCode();
+            return new VcpuExit(reason, (long)(_state->InstructionCount - before));
+        }
+        finally
+        {
+            // Also where a device threw: others would wait for this vCPU for ever.
+            _revocation.Leave();
+        }
     }
 
     /// <summary>Debug builds: checks that code was made from what memory still holds.</summary>

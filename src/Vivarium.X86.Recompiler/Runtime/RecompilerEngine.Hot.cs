@@ -56,6 +56,12 @@ internal sealed unsafe partial class RecompilerEngine
         lock (_cache.Gate)
         {
             _core.Revocation?.Enter();
+            if (_cache.Generation != _generation)
+            {
+                // Another vCPU emptied the cache while this one waited for it: the record, its block and its site stand for nothing any more.
+                return;
+            }
+
             var now = Age;
             if (_core.Tlb.Sites[record.Site].Since == 0 || IsWorthItsEntry(record.Site, CountedSiteMisses, _cache.BlockAt(record.Block).RunsPerUnit, now))
             {

@@ -40,6 +40,53 @@ public sealed class FullCacheTests
         Assert.Equal(3UL, first.InstructionCount);
     }
 
+    /// <summary>Accesses that miss their entries again and again wait for the cache while another processor fills and empties it.</summary>
+    [Fact]
+    public async Task CacheIsEmptiedWhileAccessesMiss()
+    {
+        Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
+        using var recompiler = new Recompiler(new RecompilerOptions { CodeCacheBytes = 1 << 20, HotSamples = 1 });
+        using var memory = new GuestMemory();
+        memory.AddRam(0, 4 << 20);
+        using var first = FlatProcessor.Create(memory, recompiler, Code);
+        using var second = FlatProcessor.Create(memory, recompiler, LongCode, index: 1);
+
+        // again: add ecx, 3000h; mov edx, ecx; and edx, 0F000h; eight times add eax, [edx + 40000h + 10000h i]; jmp again
+        byte[] loop = [0x81, 0xC1, 0x00, 0x30, 0x00, 0x00, 0x89, 0xCA, 0x81, 0xE2, 0x00, 0xF0, 0x00, 0x00, .. Enumerable.Range(4, 8).SelectMany(i => (byte[])[0x03, 0x82, 0x00, 0x00, (byte)i, 0x00])];
+        Assert.True(memory.TryWrite(Code, [.. loop, 0xEB, (byte)(-loop.Length - 2)]));
+        var jumps = new byte[192 << 10];
+        for (var i = 0; i < jumps.Length - 5; i += 2)
+        {
+            jumps[i] = 0xEB;
+        }
+
+        jumps[^6] = 0xE9;
+        BitConverter.TryWriteBytes(jumps.AsSpan(^5), -(jumps.Length - 1));
+        jumps[^1] = 0xFF;
+        Assert.True(memory.TryWrite(LongCode, jumps));
+        using var end = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        var other = Task.Run(() => RunUntil(second, end.Token));
+        try
+        {
+            RunUntil(first, end.Token);
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await other.WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
+        Assert.InRange(recompiler.GetReport().CacheFlushes, 11, int.MaxValue);
+    }
+
+    private static void RunUntil(X86Cpu cpu, CancellationToken end)
+    {
+        while (!end.IsCancellationRequested)
+        {
+            Assert.Equal(VcpuExitReason.Budget, cpu.Run(1_000_000).Reason);
+        }
+    }
+
     private sealed class OtherProcessor : IMmioPort
     {
         public Action? Run { get; set; }

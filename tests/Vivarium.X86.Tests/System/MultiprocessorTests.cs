@@ -49,6 +49,32 @@ public sealed class MultiprocessorTests
         Assert.Equal(0UL, cpu[X86Register.Rax]);
     }
 
+    /// <summary>A device that throws ends its processor's run; nobody waits for that processor from then on.</summary>
+    [Fact]
+    public async Task AProcessorThatFailedHoldsNobodyUp()
+    {
+        using var program = GuestProgram.Long(
+            static code =>
+            {
+                code.mov(dx, 0x1234);
+                code.@in(eax, dx);
+                code.hlt();
+            },
+            null,
+            static options => options with { PortIo = new BrokenDevice() });
+        Assert.Throws<InvalidDataException>(() => program.Cpu.Run(100));
+        await Task.Run(() => program.Memory.Revocation.Revoke(null)).WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    private sealed class BrokenDevice : IPortIo
+    {
+        public uint ReadPort(ushort port, int sizeBytes) => throw new InvalidDataException("The device is broken.");
+
+        public void WritePort(ushort port, int sizeBytes, uint value)
+        {
+        }
+    }
+
     [Fact]
     public void InitRestartsTheBootstrapProcessorAtItsResetVector()
     {
