@@ -390,8 +390,10 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
             if (_cache.Generation != _generation)
             {
+                // A new context begins, which knows nothing of where this was fetched from.
                 NoteEmptied();
                 SetContext();
+                return block.Code;
             }
 
             JumpCacheEntry.Put(_jumps, new JumpCacheEntry { Rip = rip, Context = _fields->Context, Code = block.Code, RipPage = rip & ~0xFFFUL });

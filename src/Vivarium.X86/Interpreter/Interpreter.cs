@@ -96,11 +96,15 @@ internal sealed unsafe partial class Interpreter : IExecutionEngine
 
         var block = Finder.Find(rip);
 
-        // Decoding may have emptied the cache and so changed the context.
+        // Decoding may have emptied the cache: then a new context begins, which knows nothing of where this was fetched from.
         if (block != null && Finder.Cache.Find(block->Gpa, block->Mode) == block)
         {
+            context = Finder.Context;
             Finder.Refresh();
-            *entry = new JumpCacheEntry { Rip = rip, Context = Finder.Context, Block = block };
+            if (Finder.Context == context)
+            {
+                *entry = new JumpCacheEntry { Rip = rip, Context = context, Block = block };
+            }
         }
 
         return block;

@@ -1,4 +1,6 @@
+using Iced.Intel;
 using Vivarium.Memory;
+using static Iced.Intel.AssemblerRegisters;
 
 namespace Vivarium.X86.Tests;
 
@@ -38,6 +40,66 @@ public sealed class FullCacheTests
         Assert.True(recompiler.GetReport().CacheFlushes > 0);
         Assert.Equal(0x1234UL, first[X86Register.Rcx]);
         Assert.Equal(3UL, first.InstructionCount);
+    }
+
+    /// <summary>
+    /// A page is mapped elsewhere in each round, by the processor that executes it, while its cache fills up: the code that is executed next is never that
+    /// of the last frame.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void CacheIsEmptiedWhileAPageIsMappedElsewhere(bool isTranslated)
+    {
+        Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
+        const ulong Frames = 0x100000;
+        const ulong Page = 0x50000;
+        const int Rounds = 200_000;
+        using var recompiler = new Recompiler(new RecompilerOptions { CodeCacheBytes = 1 << 20 });
+        using var program = GuestProgram.Long(
+            static code =>
+            {
+                var again = code.CreateLabel();
+                var back = code.CreateLabel();
+                var stale = code.CreateLabel();
+                code.mov(ecx, Rounds);
+                code.lea(rbx, __[back]);
+                code.mov(r9, GuestProgram.EntryOf(Page));
+
+                // The frame's number is the low byte of the round's, that of the function in it the next.
+                code.Label(ref again);
+                code.movzx(esi, cl);
+                code.mov(eax, esi);
+                code.shl(eax, 12);
+                code.add(eax, (int)(Frames | 7));
+                code.mov(__qword_ptr[r9], rax);
+                code.movzx(edi, ch);
+                code.shl(edi, 4);
+                code.add(edi, (int)Page);
+                code.invlpg(__[rdi]);
+                code.jmp(rdi);
+                code.Label(ref back);
+                code.cmp(eax, esi);
+                code.jne(stale);
+                code.dec(ecx);
+                code.jnz(again);
+                code.Label(ref stale);
+                code.hlt();
+            },
+            null,
+            options => options with { Engine = isTranslated ? recompiler : null });
+        for (var frame = 0; frame < 256; frame++)
+        {
+            for (var function = 0UL; function < 256; function++)
+            {
+                // mov eax, frame; jmp rbx
+                Assert.True(program.Memory.TryWrite(Frames + ((ulong)frame << 12) + (function << 4), [0xB8, (byte)frame, 0, 0, 0, 0xFF, 0xE3]));
+            }
+        }
+
+        Assert.Equal(VcpuExitReason.Halted, program.Run(100L * Rounds).Exit);
+        Assert.Equal(0UL, program[X86Register.Rcx]);
+        Assert.Equal(isTranslated, recompiler.GetReport().CacheFlushes > 10);
     }
 
     /// <summary>Accesses that miss their entries again and again wait for the cache while another processor fills and empties it.</summary>
