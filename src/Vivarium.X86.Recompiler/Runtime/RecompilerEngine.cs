@@ -108,7 +108,7 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             if (code == 0)
             {
                 FlagImage.Load(_state, _fields, default);
-                if (_core.Pending == PendingKind.StopAddress)
+                if (_core.Pending == PendingKind.StopAddress || (_core.Pending == PendingKind.None && _core.HasEvents))
                 {
                     // What the last instruction held back is held back until this one ends.
                     return left;
@@ -346,6 +346,12 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
 
         if (_finder.IsStop(rip) || !_finder.TryLocate(rip, out var gpa))
         {
+            return 0;
+        }
+
+        if (_core.HasEvents)
+        {
+            // Another processor may have written the code before it wrote the translation that was just read: then one of these says so.
             return 0;
         }
 

@@ -95,6 +95,11 @@ internal sealed unsafe partial class Interpreter : IExecutionEngine
         }
 
         var block = Finder.Find(rip);
+        if (_core.HasEvents)
+        {
+            // Another processor may have written the code before it wrote the translation that was just read: then one of these says so.
+            return null;
+        }
 
         // Decoding may have emptied the cache: then a new context begins, which knows nothing of where this was fetched from.
         if (block != null && Finder.Cache.Find(block->Gpa, block->Mode) == block)
