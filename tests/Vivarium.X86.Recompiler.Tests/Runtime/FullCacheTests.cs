@@ -44,7 +44,7 @@ public sealed class FullCacheTests
 
     /// <summary>
     /// A page is mapped elsewhere in each round, by the processor that executes it, while its cache fills up: the code that is executed next is never that
-    /// of the last frame.
+    /// of the last frame. All pages are global, so that what was found before stays known from one round to the next.
     /// </summary>
     [Theory]
     [InlineData(true)]
@@ -54,6 +54,8 @@ public sealed class FullCacheTests
         Assert.SkipUnless(Recompiler.IsSupported, "The recompiler needs an x64 host.");
         const ulong Frames = 0x100000;
         const ulong Page = 0x50000;
+        const ulong GlobalEntry = 0x107;
+        const int GlobalPages = 0x80;
         const int Rounds = 200_000;
         using var recompiler = new Recompiler(new RecompilerOptions { CodeCacheBytes = 1 << 20 });
         using var program = GuestProgram.Long(
@@ -65,13 +67,16 @@ public sealed class FullCacheTests
                 code.mov(ecx, Rounds);
                 code.lea(rbx, __[back]);
                 code.mov(r9, GuestProgram.EntryOf(Page));
+                code.mov(rax, cr4);
+                code.or(rax, GlobalPages);
+                code.mov(cr4, rax);
 
                 // The frame's number is the low byte of the round's, that of the function in it the next.
                 code.Label(ref again);
                 code.movzx(esi, cl);
                 code.mov(eax, esi);
                 code.shl(eax, 12);
-                code.add(eax, (int)(Frames | 7));
+                code.add(eax, (int)(Frames | GlobalEntry));
                 code.mov(__qword_ptr[r9], rax);
                 code.movzx(edi, ch);
                 code.shl(edi, 4);
@@ -88,12 +93,13 @@ public sealed class FullCacheTests
             },
             null,
             options => options with { Engine = isTranslated ? recompiler : null });
+        program.Memory.Write(GuestProgram.EntryOf(GuestProgram.CodeBase), GuestProgram.CodeBase | GlobalEntry);
         for (var frame = 0; frame < 256; frame++)
         {
             for (var function = 0UL; function < 256; function++)
             {
-                // mov eax, frame; jmp rbx
-                Assert.True(program.Memory.TryWrite(Frames + ((ulong)frame << 12) + (function << 4), [0xB8, (byte)frame, 0, 0, 0, 0xFF, 0xE3]));
+                // mov eax, frame; inc edx and dec edx, twice; jmp rbx: 65,536 of them are more than the interpreter's cache holds.
+                Assert.True(program.Memory.TryWrite(Frames + ((ulong)frame << 12) + (function << 4), [0xB8, (byte)frame, 0, 0, 0, 0xFF, 0xC2, 0xFF, 0xCA, 0xFF, 0xC2, 0xFF, 0xCA, 0xFF, 0xE3]));
             }
         }
 

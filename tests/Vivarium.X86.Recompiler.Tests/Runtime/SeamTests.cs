@@ -154,7 +154,7 @@ public sealed class SeamTests
             var budget = 1 + (i * 7 % 400);
             Assert.Equal(new VcpuExit(VcpuExitReason.Budget, budget), cut.Cpu.Run(budget));
             stepped.Cpu.Run(budget);
-            AssertSame(stepped, cut);
+            GuestPrograms.AssertSame(stepped, cut);
         }
     }
 
@@ -230,16 +230,7 @@ public sealed class SeamTests
         var expected = interpreted.Run(100L * rounds);
         Assert.Equal(VcpuExitReason.Halted, expected.Exit);
         Assert.Equal(expected, translated.Run(100L * rounds));
-        AssertSame(interpreted, translated);
-    }
-
-    private static void AssertSame(GuestProgram expected, GuestProgram actual)
-    {
-        Assert.Equal(expected.Cpu.InstructionCount, actual.Cpu.InstructionCount);
-        foreach (var register in (ReadOnlySpan<X86Register>)[X86Register.Rip, X86Register.Rax, X86Register.Rcx, X86Register.Rdx, X86Register.Rbx, X86Register.R9, X86Register.Rflags])
-        {
-            Assert.Equal(expected[register], actual[register]);
-        }
+        GuestPrograms.AssertSame(interpreted, translated);
     }
 
     private static GuestProgram Create(Recompiler? engine, int rounds, Action<GuestProgram> change, bool isExact = false)
