@@ -13,8 +13,9 @@ public sealed record RecompilerOptions
     public int HotSamples { get; init; } = 6;
 
     /// <summary>
-    /// Whether RCP and RSQRT, whose last bits differ from processor to processor, and DPPS and DPPD, which choose among several NaNs differently, are left
-    /// to the interpreter, as the x87 transcendentals always are, so that results do not depend on the host. Default false; a machine under a deterministic scheduler does so in any case.
+    /// Whether instructions whose results differ from processor to processor are left to the interpreter, so that results do not depend on the host: RCP and
+    /// RSQRT and the x87 transcendentals in their last bits, FPREM and FPREM1 in how far they go at once, DPPS and DPPD in which of several NaNs they choose.
+    /// Default false; a machine under a deterministic scheduler does so in any case.
     /// </summary>
     public bool InterpretsApproximations { get; init; }
 

@@ -126,7 +126,7 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>Whether instructions of a kind may use registers that are no operands of theirs, other than RAX, RCX, RDX, RBX and RSP.</summary>
     private static bool UsesUnsaid(LoweringKind kind) => kind is not (LoweringKind.Nothing or LoweringKind.Reencode or LoweringKind.BitTest
-        or LoweringKind.AlignedVector or LoweringKind.Vector or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors or LoweringKind.Copy
+        or LoweringKind.AlignedVector or LoweringKind.Vector or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.LoadMxcsr or LoweringKind.ClearVectors or LoweringKind.Copy
         or LoweringKind.LoadAddress or LoweringKind.MoveImmediate or LoweringKind.Push or LoweringKind.Pop or LoweringKind.Divide
         or LoweringKind.DirectionFlag or LoweringKind.ClearInterrupts or LoweringKind.PushFlags or LoweringKind.SwapGs
         or LoweringKind.ConditionalJump or LoweringKind.FollowedJump or LoweringKind.CheckedJump or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return);

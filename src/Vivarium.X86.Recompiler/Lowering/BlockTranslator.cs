@@ -187,7 +187,8 @@ internal sealed unsafe partial class BlockTranslator
 
     /// <summary>Whether the result may differ from processor to processor. Of dot products it is the choice among several NaNs (Intel SDM Vol. 2A, DPPS).</summary>
     private static bool IsApproximation(Mnemonic mnemonic) => mnemonic is Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss
-        or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss or Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Vdpps or Mnemonic.Vdppd;
+        or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss or Mnemonic.Dpps or Mnemonic.Dppd or Mnemonic.Vdpps or Mnemonic.Vdppd
+        or Mnemonic.F2xm1 or Mnemonic.Fyl2x or Mnemonic.Fyl2xp1 or Mnemonic.Fpatan or Mnemonic.Fptan or Mnemonic.Fsin or Mnemonic.Fcos or Mnemonic.Fsincos or Mnemonic.Fprem or Mnemonic.Fprem1;
 
     private static bool IsMapped(Register register) => register.IsGPR() || register.IsXMM() || register.IsYMM() || register.IsMM();
 
@@ -221,6 +222,7 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.AlignedVector or LoweringKind.Vector: Reencode(i); return true;
             case LoweringKind.X87: X87(i); return true;
             case LoweringKind.Mmx: Mmx(i); return true;
+            case LoweringKind.LoadMxcsr: LoadMxcsr(i); return true;
             case LoweringKind.ClearVectors: ClearVectors(i); return true;
             case LoweringKind.Copy: Copy(i); return true;
             case LoweringKind.LoadAddress: LoadAddress(i); return true;
@@ -296,7 +298,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         properties |= _flagAnalysis.Writes(i) != 0 ? OpRecordFlags.WritesFlags : 0;
         properties |= i < _lastFollowed ? OpRecordFlags.ComesBeforeJump : 0;
-        properties |= InstructionAt(i).Mnemonic == Mnemonic.Fldcw ? OpRecordFlags.ChangesMode : 0;
+        properties |= InstructionAt(i).Mnemonic is Mnemonic.Fldcw or Mnemonic.Ldmxcsr or Mnemonic.Vldmxcsr ? OpRecordFlags.ChangesMode : 0;
 
         var index = _cache.AddRecord();
         var record = _cache.Record(index);

@@ -27,6 +27,9 @@ internal enum LoweringKind : byte
     /// <summary>As <see cref="Reencode"/> for MMX registers; EMMS.</summary>
     Mmx,
 
+    /// <summary>LDMXCSR, unless it unmasks an exception.</summary>
+    LoadMxcsr,
+
     /// <summary>VZEROUPPER, VZEROALL.</summary>
     ClearVectors,
 

@@ -39,6 +39,7 @@ internal static class LoweringTable
         Set(kinds, LoweringKind.Nothing, [Mnemonic.Nop, Mnemonic.Reservednop, Mnemonic.Endbr64, Mnemonic.Endbr32, Mnemonic.Prefetcht0, Mnemonic.Prefetcht1, Mnemonic.Prefetcht2, Mnemonic.Prefetchnta]);
         Set(kinds, LoweringKind.Divide, [Mnemonic.Div, Mnemonic.Idiv]);
         Set(kinds, LoweringKind.DirectionFlag, [Mnemonic.Cld, Mnemonic.Std]);
+        kinds[(int)Mnemonic.Ldmxcsr] = LoweringKind.LoadMxcsr;
         kinds[(int)Mnemonic.Swapgs] = LoweringKind.SwapGs;
         kinds[(int)Mnemonic.Cli] = LoweringKind.ClearInterrupts;
         kinds[(int)Mnemonic.Pushfq] = LoweringKind.PushFlags;
@@ -115,8 +116,8 @@ internal static class LoweringTable
     ];
 
     /// <summary>
-    /// x87 instructions whose results are the same on every processor. Those that approximate, remainders, and those that load or store
-    /// more than a register are not among them.
+    /// x87 instructions that load and store no more than a register. The last line's approximate, or choose how far a remainder goes, each processor
+    /// in its own way: see <see cref="RecompilerOptions.InterpretsApproximations"/>.
     /// </summary>
     private static ReadOnlySpan<Mnemonic> X87 =>
     [
@@ -130,11 +131,12 @@ internal static class LoweringTable
         Mnemonic.Fcmovb, Mnemonic.Fcmovnb, Mnemonic.Fcmove, Mnemonic.Fcmovne, Mnemonic.Fcmovbe, Mnemonic.Fcmovnbe, Mnemonic.Fcmovu, Mnemonic.Fcmovnu,
         Mnemonic.Fchs, Mnemonic.Fabs, Mnemonic.Fsqrt, Mnemonic.Frndint, Mnemonic.Fscale, Mnemonic.Fxtract,
         Mnemonic.Fincstp, Mnemonic.Fdecstp, Mnemonic.Fnop, Mnemonic.Wait, Mnemonic.Fldcw, Mnemonic.Fnstcw, Mnemonic.Fnstsw,
+        Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fpatan, Mnemonic.Fptan, Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fprem, Mnemonic.Fprem1,
     ];
 
     private static ReadOnlySpan<Mnemonic> Unaligned =>
     [
         Mnemonic.Movups, Mnemonic.Movupd, Mnemonic.Movdqu, Mnemonic.Lddqu,
-        Mnemonic.Pcmpestri, Mnemonic.Pcmpestrm, Mnemonic.Pcmpistri, Mnemonic.Pcmpistrm,
+        Mnemonic.Pcmpestri, Mnemonic.Pcmpestrm, Mnemonic.Pcmpistri, Mnemonic.Pcmpistrm, Mnemonic.Stmxcsr,
     ];
 }

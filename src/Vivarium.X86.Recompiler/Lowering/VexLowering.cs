@@ -14,8 +14,8 @@ internal static class VexLowering
             => LoweringKind.AlignedVector,
         Mnemonic.Vmaskmovps or Mnemonic.Vmaskmovpd or Mnemonic.Vpmaskmovd or Mnemonic.Vpmaskmovq or Mnemonic.Vmaskmovdqu
             or Mnemonic.Vgatherdps or Mnemonic.Vgatherdpd or Mnemonic.Vgatherqps or Mnemonic.Vgatherqpd
-            or Mnemonic.Vpgatherdd or Mnemonic.Vpgatherdq or Mnemonic.Vpgatherqd or Mnemonic.Vpgatherqq
-            or Mnemonic.Vldmxcsr or Mnemonic.Vstmxcsr => LoweringKind.Interpret,
+            or Mnemonic.Vpgatherdd or Mnemonic.Vpgatherdq or Mnemonic.Vpgatherqd or Mnemonic.Vpgatherqq => LoweringKind.Interpret,
+        Mnemonic.Vldmxcsr => LoweringKind.LoadMxcsr,
         Mnemonic.Vzeroupper or Mnemonic.Vzeroall => LoweringKind.ClearVectors,
         _ => IsVector(instruction) ? LoweringKind.Vector : LoweringKind.Interpret,
     };

@@ -11,7 +11,7 @@ internal static class EmittedCodeRules
         Mnemonic.Int, Mnemonic.Int1, Mnemonic.Int3, Mnemonic.Into, Mnemonic.Ud0, Mnemonic.Ud1, Mnemonic.Ud2, Mnemonic.Hlt, Mnemonic.Syscall, Mnemonic.Sysenter, Mnemonic.Cpuid,
         Mnemonic.Rdtsc, Mnemonic.Rdtscp, Mnemonic.Rdpmc, Mnemonic.Rdpid, Mnemonic.Rdrand, Mnemonic.Rdseed, Mnemonic.Xgetbv, Mnemonic.Xsetbv, Mnemonic.In, Mnemonic.Out,
         Mnemonic.Popf, Mnemonic.Popfd, Mnemonic.Popfq, Mnemonic.Pushf, Mnemonic.Pushfd, Mnemonic.Pushfq, Mnemonic.Std, Mnemonic.Cld, Mnemonic.Cli, Mnemonic.Sti,
-        Mnemonic.Wrfsbase, Mnemonic.Wrgsbase, Mnemonic.Rdfsbase, Mnemonic.Rdgsbase, Mnemonic.Swapgs, Mnemonic.Ldmxcsr, Mnemonic.Vldmxcsr, Mnemonic.Xrstor, Mnemonic.Fxrstor,
+        Mnemonic.Wrfsbase, Mnemonic.Wrgsbase, Mnemonic.Rdfsbase, Mnemonic.Rdgsbase, Mnemonic.Swapgs, Mnemonic.Vldmxcsr, Mnemonic.Xrstor, Mnemonic.Fxrstor,
         Mnemonic.Frstor, Mnemonic.Fldenv, Mnemonic.Fninit, Mnemonic.Fnclex, Mnemonic.Wait, Mnemonic.Bound, Mnemonic.Xlatb,
     ];
 
@@ -53,7 +53,8 @@ internal static class EmittedCodeRules
         LoweringKind.Nothing => part.Host.Count == 0 ? null : "nothing was to be emitted",
         LoweringKind.ConditionalJump => HostJumpRules.BrokenCondition(part),
         LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Wait => part.Host.Count == 0 ? null : "nothing was to be emitted",
-        LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Fldcw => ControlWordRules.Broken(part) ?? AddressRules.Broken(part),
+        LoweringKind.X87 when part.Guest.Mnemonic == Mnemonic.Fldcw => ControlWordRules.BrokenX87(part) ?? AddressRules.Broken(part),
+        LoweringKind.LoadMxcsr => ControlWordRules.BrokenMxcsr(part) ?? AddressRules.Broken(part),
         LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Copy
             or LoweringKind.X87 or LoweringKind.Mmx or LoweringKind.ClearVectors => ReencodedInstruction.Difference(part) ?? AddressRules.Broken(part),
         LoweringKind.Divide => AddressRules.Broken(part),

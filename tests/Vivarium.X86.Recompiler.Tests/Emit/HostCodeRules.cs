@@ -30,6 +30,7 @@ internal static class HostCodeRules
             Mnemonic.Movsx or Mnemonic.Movsxd when part.Kind == LoweringKind.BitTestBeyond => host.Op0Register == Register.RDI,
             Mnemonic.Movsx or Mnemonic.Sar => part.Kind == LoweringKind.Divide,
             Mnemonic.Not => part.Guest.Mnemonic == Mnemonic.Fldcw && host.Op0Register == Register.EDI,
+            Mnemonic.Ldmxcsr => part.Kind == LoweringKind.LoadMxcsr,
             Mnemonic.Fdecstp or Mnemonic.Fincstp => IsRaisedForX87(part, i),
             Mnemonic.Nop => part.IsWayOut,
             Mnemonic.Ret => part.Kind == LoweringKind.Return && host.OpCount == 0,

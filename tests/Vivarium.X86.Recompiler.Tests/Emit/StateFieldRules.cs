@@ -48,7 +48,7 @@ internal static class StateFieldRules
         EngineFields.ContextOffset => part.IsWayOut && IsLoad(host, Register.RDI),
         EngineFields.VectorsLiveOffset or EngineFields.X87LiveOffset => part.Place.Part == CodePart.Entry && host is { Mnemonic: Mnemonic.Cmp, MemorySize: MemorySize.UInt32, Immediate8: 0 },
         EngineFields.ValueOffset => part.Kind == LoweringKind.BitTestBeyond
-            || part.Guest.Mnemonic == Mnemonic.Fldcw
+            || part.Guest.Mnemonic == Mnemonic.Fldcw || part.Kind == LoweringKind.LoadMxcsr
             || (part.Kind == LoweringKind.Push && EmittedPart.HasMemory(part.Guest))
             || (part.Kind == LoweringKind.Call && part.Guest.Op0Kind is OpKind.Register or OpKind.Memory),
         EngineFields.HostAddressOffset when StringFormRules.IsString(part.Kind) => IsStore(host, Register.RSI) || IsLoad(host, Register.RDI),

@@ -11,20 +11,20 @@ public sealed class HostOracleTests
 {
     private const int Repetitions = 30;
 
-    /// <summary>Results that differ between processors.</summary>
-    private static readonly Mnemonic[] s_excluded =
+    /// <summary>Results that differ between processors: the interpreter has its own.</summary>
+    private static readonly Mnemonic[] s_approximations =
     [
         Mnemonic.Rcpps, Mnemonic.Rcpss, Mnemonic.Rsqrtps, Mnemonic.Rsqrtss, Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fpatan, Mnemonic.Fptan, Mnemonic.Fsin,
-        Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fprem, Mnemonic.Fprem1, Mnemonic.Fstpnce,
+        Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fprem, Mnemonic.Fprem1,
     ];
 
     [Fact]
-    public void TheInterpreterMatchesTheHost() => AssertMatches(static () => null);
+    public void TheInterpreterMatchesTheHost() => AssertMatches(static () => null, s_approximations);
 
     [Fact]
-    public void TheEngineMatchesTheHost() => AssertMatches(TestEngine.Create);
+    public void TheEngineMatchesTheHost() => AssertMatches(TestEngine.Create, []);
 
-    private static void AssertMatches(Func<ExecutionEngineProvider?> engine)
+    private static void AssertMatches(Func<ExecutionEngineProvider?> engine, Mnemonic[] excluded)
     {
         Assert.SkipUnless(NativeRunner.IsSupported, "Needs a Linux x64 host.");
         using var native = new NativeRunner();
@@ -33,7 +33,7 @@ public sealed class HostOracleTests
         using var expected = new NativeState();
         var failures = new List<string>();
         var codes = InstructionForms.VectorCodes.Concat(InstructionForms.X87Codes)
-            .Where(code => !s_excluded.Contains(code.Mnemonic()) && InstructionForms.Registers(code, 0) is not null && code.CpuidFeatures().All(HostFeatures.Has)).ToList();
+            .Where(code => !excluded.Contains(code.Mnemonic()) && code.Mnemonic() != Mnemonic.Fstpnce && InstructionForms.Registers(code, 0) is not null && code.CpuidFeatures().All(HostFeatures.Has)).ToList();
         Assert.True(codes.Count > 300);
         foreach (var code in codes)
         {

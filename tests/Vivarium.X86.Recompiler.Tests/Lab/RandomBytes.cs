@@ -10,6 +10,7 @@ internal static class RandomBytes
     [
         Mnemonic.Rcpps, Mnemonic.Rcpss, Mnemonic.Rsqrtps, Mnemonic.Rsqrtss, Mnemonic.Vrcpps, Mnemonic.Vrcpss, Mnemonic.Vrsqrtps, Mnemonic.Vrsqrtss, Mnemonic.Rdrand, Mnemonic.Rdseed,
         Mnemonic.Rdtsc, Mnemonic.Rdtscp, Mnemonic.Shld, Mnemonic.Shrd, Mnemonic.Bswap,
+        Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fpatan, Mnemonic.Fptan, Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos, Mnemonic.Fprem, Mnemonic.Fprem1,
     ];
 
     /// <summary>The program of a seed; null if it may leave the path on which it is known what is defined.</summary>
