@@ -195,7 +195,7 @@ public sealed unsafe partial class GuestMemory : IGuestMemory, IDisposable
 
                 if ((PageState.Set(ref store.States[page], PageState.Own) & PageState.SharedRead) != 0)
                 {
-                    Revocation.Revoke(null);
+                    Revocation.Revoke(null, (nint)shared);
                 }
 
                 PageState.Set(ref store.States[page], PageState.Writable);

@@ -8,4 +8,8 @@ public interface IPageTagHolder
 
     /// <summary>Forgets all cached page pointers. Called on the vCPU's own thread at a boundary, or while it is parked by the thread that resumes it.</summary>
     void DropTags();
+
+    /// <summary>Forgets the cached pointers to one page, whatever they were for. Called as <see cref="DropTags()"/> is.</summary>
+    /// <param name="hostPage">The page's host address.</param>
+    void DropTags(nint hostPage);
 }

@@ -10,27 +10,30 @@ public sealed class PageRevocation
 {
     private readonly Lock _registration = new();
     private volatile RevocationParticipant[] _participants = [];
+    private readonly RevocationLog _log = new();
     private int _exclusiveThread;
-    private long _epoch;
 
-    /// <summary>The number of the last revocation.</summary>
-    internal long Epoch => Volatile.Read(ref _epoch);
+    /// <summary>What was revoked, by number.</summary>
+    internal RevocationLog Log => _log;
 
     /// <summary>Whether any vCPU runs now.</summary>
     internal bool AnyRunning => _participants.Any(participant => participant.IsRunning);
 
-    /// <summary>Whether a vCPU other than <paramref name="self"/> runs now.</summary>
-    public bool HasRunningPeers(RevocationParticipant? self)
+    /// <summary>
+    /// Waits until no vCPU but <paramref name="self"/> is in the middle of a write that began before: see <see cref="RevocationParticipant.BeginWrite"/>.
+    /// That is a matter of nanoseconds.
+    /// </summary>
+    public void WaitForWriters(RevocationParticipant? self)
     {
+        Interlocked.MemoryBarrier();
         foreach (var participant in _participants)
         {
-            if (!ReferenceEquals(participant, self) && participant.IsRunning)
+            var wait = default(SpinWait);
+            while (participant.IsWriting && !ReferenceEquals(participant, self))
             {
-                return true;
+                wait.SpinOnce(sleep1Threshold: -1);
             }
         }
-
-        return false;
     }
 
     /// <summary>Adds a holder of cached page pointers, parked.</summary>
@@ -60,10 +63,11 @@ public sealed class PageRevocation
     /// its own at once.
     /// </summary>
     /// <param name="self">The participant that the calling thread runs; if null, it is looked for.</param>
-    public void Revoke(RevocationParticipant? self)
+    /// <param name="hostPage">The host address of the only page whose tags must go; 0 for all of them.</param>
+    public void Revoke(RevocationParticipant? self, nint hostPage = 0)
     {
         self = Leave(self);
-        var epoch = Interlocked.Increment(ref _epoch);
+        var epoch = _log.Add(hostPage);
         foreach (var participant in _participants)
         {
             WaitFor(participant, epoch);

@@ -8,16 +8,19 @@ public sealed class RevocationParticipant
 
     /// <summary>The managed thread that runs the vCPU; 0 while it is parked.</summary>
     private int _thread;
+    private int _isWriting;
     private long _acknowledged;
 
     internal RevocationParticipant(PageRevocation owner, IPageTagHolder holder)
     {
         _owner = owner;
         _holder = holder;
-        _acknowledged = owner.Epoch;
+        _acknowledged = owner.Log.Last;
     }
 
     internal bool IsRunning => Volatile.Read(ref _thread) != 0;
+
+    internal bool IsWriting => Volatile.Read(ref _isWriting) != 0;
 
     internal long Acknowledged => Volatile.Read(ref _acknowledged);
 
@@ -62,17 +65,40 @@ public sealed class RevocationParticipant
         }
     }
 
+    /// <summary>
+    /// The vCPU is about to look whether bytes are marked as code and to write them if they are not. A full fence: a translator that marks more either
+    /// has marked it before, or waits in <see cref="PageRevocation.WaitForWriters"/> until <see cref="EndWrite"/>. Until then the vCPU must not wait for anything.
+    /// </summary>
+    public void BeginWrite() => Interlocked.Exchange(ref _isWriting, 1);
+
+    /// <summary>What was to be written is written.</summary>
+    public void EndWrite() => Volatile.Write(ref _isWriting, 0);
+
     internal bool IsRunningOn(int thread) => Volatile.Read(ref _thread) == thread;
 
     internal void Kick() => _holder.RequestPoll();
 
     private void Acknowledge()
     {
-        var epoch = _owner.Epoch;
-        if (epoch != _acknowledged)
+        var last = _owner.Log.Last;
+        if (last != _acknowledged)
         {
-            _holder.DropTags();
-            Volatile.Write(ref _acknowledged, epoch);
+            DropTags(last);
+            Volatile.Write(ref _acknowledged, last);
+        }
+    }
+
+    private void DropTags(long last)
+    {
+        for (var number = _acknowledged + 1; number <= last; number++)
+        {
+            if (!_owner.Log.TryGetPage(number, out var page))
+            {
+                _holder.DropTags();
+                return;
+            }
+
+            _holder.DropTags(page);
         }
     }
 }

@@ -76,6 +76,9 @@ public sealed unsafe partial class X86Cpu
     void IPageTagHolder.DropTags() => _core.Tlb.Flush(keepGlobal: false);
 
     /// <inheritdoc/>
+    void IPageTagHolder.DropTags(nint hostPage) => _core.Tlb.FlushHostPage(hostPage);
+
+    /// <inheritdoc/>
     void ICodePageListener.OnCodePageInvalidated(ulong pageGpa)
     {
         _invalidated.Enqueue(pageGpa);
@@ -316,6 +319,9 @@ public sealed unsafe partial class X86Cpu
         if ((events & CpuEvents.Poll) != 0)
         {
             _revocation.Poll();
+
+            // Whoever held this vCPU may have written code.
+            events |= _core.TakeEvents();
         }
 
         if ((events & CpuEvents.CodeInvalidated) != 0)

@@ -22,6 +22,30 @@ public sealed unsafe class RevocationTests
         Assert.Equal(2, holder.Drops);
     }
 
+    /// <summary>Whoever is not too far behind drops the pages that were revoked, and everything only if all were among them.</summary>
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(60, false)]
+    [InlineData(70, true)]
+    [InlineData(1000, true)]
+    public void A_page_is_revoked_alone(int pages, bool isTooMany)
+    {
+        var revocation = new PageRevocation();
+        var holder = new CountingHolder();
+        var participant = revocation.Register(holder);
+        for (var page = 1; page <= pages; page++)
+        {
+            revocation.Revoke(null, page << 12);
+        }
+
+        participant.Enter();
+        Assert.Equal(isTooMany ? 1 : 0, holder.Drops);
+        Assert.Equal(isTooMany ? [] : Enumerable.Range(1, pages).Select(page => (nint)page << 12), holder.DroppedPages);
+        revocation.Revoke(null, 0x5000);
+        revocation.Revoke(participant);
+        Assert.Equal(isTooMany ? 2 : 1, holder.Drops);
+    }
+
     [Fact]
     public void Exclusive_operations_pair_up()
     {
@@ -188,7 +212,11 @@ public sealed unsafe class RevocationTests
 
         public void RequestPoll() => Volatile.Write(ref _requested, 1);
 
+        public List<nint> DroppedPages { get; } = [];
+
         public void DropTags() => Drops++;
+
+        public void DropTags(nint hostPage) => DroppedPages.Add(hostPage);
 
         public bool TakeRequest() => Interlocked.Exchange(ref _requested, 0) != 0;
     }
@@ -202,6 +230,8 @@ public sealed unsafe class RevocationTests
         public void RequestPoll() => Volatile.Write(ref _requested, 1);
 
         public void DropTags() => Array.Clear(Pages);
+
+        public void DropTags(nint hostPage) => Pages.AsSpan().Replace(hostPage, 0);
 
         public bool TakeRequest() => Interlocked.Exchange(ref _requested, 0) != 0;
     }

@@ -94,7 +94,9 @@ internal static unsafe class SystemLowering
             case Mnemonic.Sysenter: return Lower.Leave(op, &FastSystemCall.Sysenter);
             case Mnemonic.Sysexit: op->Size = 4; return Lower.Leave(op, &FastSystemCall.Sysexit);
             case Mnemonic.Sysexitq: op->Size = 8; return Lower.Leave(op, &FastSystemCall.Sysexit);
-            case Mnemonic.Cpuid: return Lower.Call(op, &ProcessorOps.Cpuid);
+
+            // It serializes: what other processors wrote to the code behind it is seen.
+            case Mnemonic.Cpuid: return Lower.Leave(op, &ProcessorOps.Cpuid);
             case Mnemonic.Rdtsc: return Lower.Call(op, &ProcessorOps.Rdtsc);
             case Mnemonic.Rdtscp: return Lower.Call(op, &ProcessorOps.Rdtscp);
             case Mnemonic.Rdpid: Lower.Operands(i, op); return Lower.Call(op, &ProcessorOps.Rdpid);

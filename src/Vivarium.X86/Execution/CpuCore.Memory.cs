@@ -211,24 +211,16 @@ internal sealed unsafe partial class CpuCore
             return false;
         }
 
-        code = code && Memory.HoldsCode(gpa, first);
-        code2 = code2 && Memory.HoldsCode(gpa2, source.Length - first);
-        if ((code || code2) && !RunsAlone)
-        {
-            Pending = PendingKind.RunAlone;
-            return false;
-        }
-
-        if (((host == null || (first != source.Length && host2 == null)) && !CanReachOut())
-            || WaitsForWatch(linear, source.Length, PageAccess.Write))
+        var reachesOut = host == null || (first != source.Length && host2 == null);
+        if ((reachesOut && !CanReachOut()) || WaitsForWatch(linear, source.Length, PageAccess.Write))
         {
             return false;
         }
 
-        WritePhysical(gpa, host, code, source[..first]);
-        if (first != source.Length)
+        var target = new WriteTarget(gpa, host, code, gpa2, host2, code2);
+        if (!TryWrite(target, source, first))
         {
-            WritePhysical(gpa2, host2, code2, source[first..]);
+            return false;
         }
 
         NoteDataAccess(linear, source.Length, PageAccess.Write);

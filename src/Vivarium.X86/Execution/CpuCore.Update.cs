@@ -100,25 +100,18 @@ internal sealed unsafe partial class CpuCore
 
         var source = new ReadOnlySpan<byte>(&value, sizeBytes);
         var first = Math.Min(sizeBytes, 4096 - (int)(linear & 0xFFF));
-        var host = WriteHost(place.Gpa, first, out var code);
+        byte* host2 = null;
         var code2 = false;
         if (first != sizeBytes)
         {
-            WriteHost(place.Gpa2, sizeBytes - first, out code2);
+            host2 = WriteHost(place.Gpa2, out code2);
         }
 
-        if ((code || code2) && !RunsAlone)
+        // Last, as the other's may have been moved meanwhile; and another processor may have translated code there since it was read.
+        var host = WriteHost(place.Gpa, out var code);
+        if (!TryWrite(new WriteTarget(place.Gpa, host, code, place.Gpa2, host2, code2), source, first))
         {
-            // Another processor has translated code there since it was read.
-            Pending = PendingKind.RunAlone;
             return false;
-        }
-
-        WritePhysical(place.Gpa, host, code, source[..first]);
-        if (first != sizeBytes)
-        {
-            var host2 = WriteHost(place.Gpa2, sizeBytes - first, out code2);
-            WritePhysical(place.Gpa2, host2, code2, source[first..]);
         }
 
         NoteDataAccess(place.Linear, sizeBytes, PageAccess.Write);
@@ -131,10 +124,10 @@ internal sealed unsafe partial class CpuCore
         return page == null ? null : page + (gpa & 0xFFF);
     }
 
-    private byte* WriteHost(ulong gpa, int sizeBytes, out bool code)
+    private byte* WriteHost(ulong gpa, out bool code)
     {
         var page = Memory.GetWritePage(gpa, out var cacheable);
-        code = page != null && !cacheable && Memory.HoldsCode(gpa, sizeBytes);
+        code = page != null && !cacheable;
         return page == null ? null : page + (gpa & 0xFFF);
     }
 

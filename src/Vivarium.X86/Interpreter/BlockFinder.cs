@@ -440,10 +440,13 @@ internal sealed unsafe class BlockFinder : IDisposable
     /// <summary>Marks bytes of one page as code. Whatever is written to them after this returns is noticed.</summary>
     private void MarkCode(ulong gpa, int lengthBytes)
     {
-        var revocation = _core.Memory.Revocation;
-        if (_core.Memory.MarkCode(gpa, lengthBytes) || revocation.HasRunningPeers(_core.Revocation))
+        if (_core.Memory.MarkCode(gpa, lengthBytes))
         {
-            revocation.Revoke(_core.Revocation);
+            _core.Memory.Revocation.Revoke(_core.Revocation, (nint)_core.Memory.GetReadPage(gpa));
+        }
+        else
+        {
+            _core.Memory.Revocation.WaitForWriters(_core.Revocation);
         }
     }
 

@@ -310,24 +310,36 @@ internal sealed unsafe class PageWalker(CpuState* state, GuestMemory memory, boo
 
     private ulong CompareExchange64(ulong gpa, ulong value, ulong comparand)
     {
-        var page = WritablePage(gpa);
-        return page == null ? value : Interlocked.CompareExchange(ref *(ulong*)(page + (gpa & 0xFFF)), value, comparand);
+        var page = _memory.GetWritePage(gpa, out var cacheable);
+        if (page == null)
+        {
+            return value;
+        }
+
+        var before = Interlocked.CompareExchange(ref *(ulong*)(page + (gpa & 0xFFF)), value, comparand);
+        CompleteWrite(gpa, cacheable);
+        return before;
     }
 
     private uint CompareExchange32(ulong gpa, uint value, uint comparand)
     {
-        var page = WritablePage(gpa);
-        return page == null ? value : Interlocked.CompareExchange(ref *(uint*)(page + (gpa & 0xFFF)), value, comparand);
+        var page = _memory.GetWritePage(gpa, out var cacheable);
+        if (page == null)
+        {
+            return value;
+        }
+
+        var before = Interlocked.CompareExchange(ref *(uint*)(page + (gpa & 0xFFF)), value, comparand);
+        CompleteWrite(gpa, cacheable);
+        return before;
     }
 
-    private byte* WritablePage(ulong gpa)
+    /// <summary>After a write, which was a full fence: a translator marks bytes as code before it reads them, so it has read what was written, or is seen here.</summary>
+    private void CompleteWrite(ulong gpa, bool cacheable)
     {
-        var page = _memory.GetWritePage(gpa, out var cacheable);
-        if (page != null && !cacheable && _memory.HoldsCode(gpa, sizeof(ulong)))
+        if (!cacheable && _memory.HoldsCode(gpa, sizeof(ulong)))
         {
             _memory.InvalidateCode(gpa);
         }
-
-        return page;
     }
 }

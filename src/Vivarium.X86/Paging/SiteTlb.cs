@@ -42,4 +42,24 @@ internal sealed unsafe class SiteTlb
 
         *_filledCount = 0;
     }
+
+    /// <summary>Forgets every entry that leads to a page of the host's.</summary>
+    public void FlushHostPage(nint page)
+    {
+        var kept = 0;
+        for (var i = 0; i < *_filledCount; i++)
+        {
+            var number = _filled[i];
+            if (_entries[number].Page == page)
+            {
+                _entries[number].Limit = 0;
+            }
+            else
+            {
+                _filled[kept++] = number;
+            }
+        }
+
+        *_filledCount = kept;
+    }
 }

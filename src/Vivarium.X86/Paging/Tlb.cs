@@ -200,6 +200,50 @@ internal sealed unsafe class Tlb
         }
     }
 
+    /// <summary>Forgets every entry that leads to a page of the host's.</summary>
+    public void FlushHostPage(nint page)
+    {
+        FlushCount++;
+        Sites.FlushHostPage(page);
+        if (_filledCount > MaxRemembered || _filledGlobalCount > MaxRemembered)
+        {
+            for (var mode = 0; mode < ModeCount; mode++)
+            {
+                if ((_modesUsed >> mode & 1) != 0)
+                {
+                    ForgetHostPage(page, mode * EntryCount);
+                }
+            }
+
+            return;
+        }
+
+        ForgetHostPage(page, _filled.AsSpan(0, _filledCount));
+        ForgetHostPage(page, _filledGlobal.AsSpan(0, _filledGlobalCount));
+    }
+
+    private void ForgetHostPage(nint page, int first)
+    {
+        for (var slot = first; slot < first + EntryCount; slot++)
+        {
+            if (_entries[slot].Page == page)
+            {
+                Invalidate(slot);
+            }
+        }
+    }
+
+    private void ForgetHostPage(nint page, ReadOnlySpan<int> slots)
+    {
+        foreach (var slot in slots)
+        {
+            if (_entries[slot].Page == page)
+            {
+                Invalidate(slot);
+            }
+        }
+    }
+
     private static int HashOf(ulong linear, int pageShift) => (int)(((linear >> pageShift) * 0x9E3779B97F4A7C15) >> (64 - LargePageBits)) ^ pageShift;
 
     private bool IsLarge(ulong linear, int pageShift)

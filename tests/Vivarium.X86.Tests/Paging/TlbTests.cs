@@ -12,6 +12,7 @@ public sealed unsafe class TlbTests
     private const string FlushAll = "flush all";
     private const string FlushLocal = "flush all but global";
     private const string FlushPage = "flush a page";
+    private const string FlushHost = "flush a page of the host's";
 
     [Property(MaxTest = 300, Arbitrary = [typeof(Arbitraries)], QuietOnSuccess = true)]
     public void ItHasWhatWasFilledAndNotDropped(Operation[] operations)
@@ -92,6 +93,10 @@ public sealed unsafe class TlbTests
                 Apply(tlb, [], new Operation(Fill, 1, page, 1, IsGlobal: (page & 0x1000) != 0));
             }
 
+            Apply(tlb, [], new Operation(Fill, 1, 0x5000, 2, IsGlobal: false));
+            tlb.FlushHostPage(new Operation(Fill, 1, 0x5000, 2, IsGlobal: false).Host);
+            Assert.Equal([0x5000UL], pages.Where(page => Found(tlb, (MmuMode)1, page) is null));
+            Apply(tlb, [], new Operation(Fill, 1, 0x5000, 1, IsGlobal: true));
             tlb.Flush(keepGlobal: true);
             Assert.All(pages, page => Assert.Equal((page & 0x1000) != 0, Found(tlb, (MmuMode)1, page) is not null));
             tlb.Flush(keepGlobal: false);
@@ -118,6 +123,14 @@ public sealed unsafe class TlbTests
                 foreach (var mode in Enum.GetValues<MmuMode>())
                 {
                     filled.Remove((mode, operation.Page));
+                }
+
+                break;
+            case FlushHost:
+                tlb.FlushHostPage(operation.Host);
+                foreach (var key in filled.Keys.Where(key => filled[key].Host == operation.Host).ToList())
+                {
+                    filled.Remove(key);
                 }
 
                 break;
@@ -158,10 +171,10 @@ public sealed unsafe class TlbTests
         ];
 
         public static Arbitrary<Operation[]> Operations() => Arb.From(Gen.ArrayOf(
-            from what in Gen.Frequency((6, Gen.Constant(Fill)), (1, Gen.Elements(FlushAll, FlushLocal, FlushPage)))
+            from what in Gen.Frequency((6, Gen.Constant(Fill)), (1, Gen.Elements(FlushAll, FlushLocal, FlushPage, FlushHost)))
             from mode in Gen.Choose(0, Tlb.ModeCount - 1)
             from page in Gen.Elements(Pages)
-            from host in Gen.Choose(1, 1000)
+            from host in Gen.Choose(1, 20)
             from isGlobal in Gen.Elements(true, false)
             select new Operation(what, mode, page, host, isGlobal)));
     }
