@@ -3,8 +3,8 @@ namespace Vivarium.X86;
 /// <summary>What a <see cref="Recompiler"/> is built from.</summary>
 public sealed record RecompilerOptions
 {
-    /// <summary>Size of the code cache in bytes. Default 64 MiB; range 1 MiB to 1 GiB. Pages cost memory when they are first used.</summary>
-    public int CodeCacheBytes { get; init; } = 64 << 20;
+    /// <summary>Size of the code cache in bytes. Default 128 MiB; range 1 MiB to 1 GiB. Pages cost memory when they are first used.</summary>
+    public int CodeCacheBytes { get; init; } = 128 << 20;
 
     /// <summary>
     /// How often one of the slices that a vCPU runs in must end before a block until that is translated again with more effort. Default 6; range 0,

@@ -20,6 +20,7 @@ internal sealed class AccessGroups
     private int _count;
     private int _firstOpen;
     private int _pageVersion;
+    private bool _hasPairs;
 
     /// <summary>Forgets the last run.</summary>
     public void Begin(int instructionCount)
@@ -27,6 +28,7 @@ internal sealed class AccessGroups
         _count = 0;
         _firstOpen = 0;
         _pageVersion = 0;
+        _hasPairs = false;
         Array.Fill(_groupOf, None, 0, instructionCount);
         Array.Clear(_versions);
         Array.Clear(_deltas);
@@ -92,6 +94,12 @@ internal sealed class AccessGroups
         for (var i = 0; i < instructionCount; i++)
         {
             _regionEnd[i] = i;
+        }
+
+        if (!_hasPairs)
+        {
+            Array.Fill(_groupOf, None, 0, instructionCount);
+            return;
         }
 
         Span<int> slotEnds = [None, None, None, None];
@@ -168,6 +176,7 @@ internal sealed class AccessGroups
                 group.High = Math.Max(group.High, high);
                 group.Last = i;
                 group.Members++;
+                _hasPairs = true;
                 group.Writes |= writes;
                 _groupOf[i] = g;
                 return;

@@ -23,7 +23,10 @@ internal sealed class InstructionTraits
             var access = info.GetOpAccess(i);
             _reads |= access is OpAccess.Read or OpAccess.CondRead or OpAccess.ReadWrite or OpAccess.ReadCondWrite or OpAccess.CondWrite ? (byte)(1 << i) : (byte)0;
             _writes |= access is OpAccess.Write or OpAccess.CondWrite or OpAccess.ReadWrite or OpAccess.ReadCondWrite ? (byte)(1 << i) : (byte)0;
+            WritesMemory |= Writes(i) && (_places[i] == OperandPlace.Rm || encoding.GetOpKind(i) is OpCodeOperandKind.mem or OpCodeOperandKind.mem_offs);
         }
+
+        AlsoChanges = ChangesUnsaid(instruction.Mnemonic);
     }
 
     /// <summary>Whether the host's processor executes it.</summary>
@@ -34,6 +37,15 @@ internal sealed class InstructionTraits
 
     /// <summary>VEX.W has no meaning outside 64-bit mode.</summary>
     public bool IgnoresWide32 { get; }
+
+    /// <summary>Whether it writes its operand in memory, if it has one.</summary>
+    public bool WritesMemory { get; }
+
+    /// <summary>Operands that are written, a bit each.</summary>
+    public int Written => _writes;
+
+    /// <summary>General registers that it may change without naming them, a bit each; those of two's high halves and counts among instructions that run natively.</summary>
+    public uint AlsoChanges { get; }
 
     public OperandPlace Place(int operand) => _places[operand];
 
@@ -56,6 +68,18 @@ internal sealed class InstructionTraits
         }
 
         return distinct;
+    }
+
+    private static uint ChangesUnsaid(Mnemonic mnemonic)
+    {
+        const uint Rax = 1, Rcx = 2, Rdx = 4;
+        return mnemonic switch
+        {
+            Mnemonic.Mul or Mnemonic.Imul or Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b => Rax | Rdx,
+            Mnemonic.Cmpxchg => Rax,
+            Mnemonic.Pcmpestri or Mnemonic.Pcmpestri64 or Mnemonic.Pcmpistri or Mnemonic.Vpcmpestri or Mnemonic.Vpcmpestri64 or Mnemonic.Vpcmpistri => Rcx,
+            _ => 0,
+        };
     }
 
     private static OperandPlace PlaceOf(OpCodeOperandKind kind) => kind switch

@@ -167,7 +167,7 @@ internal sealed unsafe class CodeCache : IDisposable
     public TranslatedBlock BlockAt(int number) => _byNumber[number];
 
     /// <summary>Page offsets of a block's instructions whose groups are to be checked access by access, or null.</summary>
-    public HashSet<int>? Ungrouped(in BlockKey key) => _ungrouped.GetValueOrDefault(key);
+    public HashSet<int>? Ungrouped(in BlockKey key) => _ungrouped.Count == 0 ? null : _ungrouped.GetValueOrDefault(key);
 
     /// <summary>From now on those accesses are checked one by one: their span crosses a page time and again.</summary>
     public void Ungroup(TranslatedBlock block, int pageOffset)

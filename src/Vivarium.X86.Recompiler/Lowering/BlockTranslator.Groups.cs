@@ -39,7 +39,7 @@ internal sealed unsafe partial class BlockTranslator
         switch (_kinds[i])
         {
             case LoweringKind.Reencode or LoweringKind.BitTest or LoweringKind.Vector or LoweringKind.AlignedVector or LoweringKind.Mmx or LoweringKind.X87 when op->HasMemory:
-                _groups.Access(i, *op, instruction.MemorySize.GetSize(), WritesMemory(instruction, _traits.Of(instruction)), mayLead);
+                _groups.Access(i, *op, instruction.MemorySize.GetSize(), _traits.Of(instruction).WritesMemory, mayLead);
                 break;
             case LoweringKind.Push when !op->HasMemory:
             case LoweringKind.Call when IsDirect(instruction):

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Iced.Intel;
 
 namespace Vivarium.X86;
@@ -75,7 +76,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>General registers that instruction <paramref name="i"/> may change, a bit each.</summary>
     private uint ChangedRegisters(int i)
     {
-        const uint Rax = 1, Rcx = 2, Rdx = 4, Rsp = 16, Rbp = 32, All = 0xFFFF;
+        const uint Rsp = 16, Rbp = 32, All = 0xFFFF;
         ref readonly var instruction = ref InstructionAt(i);
         var changed = 0u;
         if (IsForm(_kinds[i]))
@@ -91,22 +92,14 @@ internal sealed unsafe partial class BlockTranslator
             case LoweringKind.LeaveFrame: return Rsp | Rbp;
         }
 
-        switch (instruction.Mnemonic)
-        {
-            case Mnemonic.Mul or Mnemonic.Imul: changed |= Rax | Rdx; break;
-            case Mnemonic.Cmpxchg: changed |= Rax; break;
-            case Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b: return Rax | Rdx;
-            case Mnemonic.Pcmpestri or Mnemonic.Pcmpestri64 or Mnemonic.Pcmpistri or Mnemonic.Vpcmpestri or Mnemonic.Vpcmpestri64 or Mnemonic.Vpcmpistri:
-                changed |= Rcx;
-                break;
-        }
-
         var traits = _traits.Of(instruction);
-        for (var k = 0; k < instruction.OpCount; k++)
+        changed |= traits.AlsoChanges;
+        for (var written = traits.Written; written != 0; written &= written - 1)
         {
-            if (instruction.GetOpKind(k) == OpKind.Register && instruction.GetOpRegister(k).IsGPR() && traits.Writes(k))
+            var k = BitOperations.TrailingZeroCount(written);
+            if (instruction.GetOpKind(k) == OpKind.Register && instruction.GetOpRegister(k) is var register && register.IsGPR())
             {
-                changed |= 1u << (RegisterMap.General(instruction.GetOpRegister(k)) >> 3);
+                changed |= 1u << (RegisterMap.General(register) >> 3);
             }
         }
 

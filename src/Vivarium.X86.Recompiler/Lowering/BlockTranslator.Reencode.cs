@@ -39,7 +39,7 @@ internal sealed unsafe partial class BlockTranslator
             var size = instruction.MemorySize.GetSize();
             var isAligned = (_kinds[i] == LoweringKind.AlignedVector || instruction.Mnemonic == Mnemonic.Cmpxchg16b) && size >= 16;
             var keepsData = !usesFlags && operands.Reg.Host != Data && operands.Vvvv.Host != Data;
-            memory = Access(i, OpAt(i), size, WritesMemory(instruction, traits), isAligned, keepsData);
+            memory = Access(i, OpAt(i), size, traits.WritesMemory, isAligned, keepsData);
             if (usesFlags)
             {
                 NeedFlags(Data);
@@ -85,19 +85,6 @@ internal sealed unsafe partial class BlockTranslator
         var read = (byte)InstructionAt(i).RflagsRead & FlagAnalysis.All;
         var passed = FlagAnalysis.All & ~_flagAnalysis.Kills(i);
         return read != 0 || (_flagAnalysis.Writes(i) != 0 && passed != 0);
-    }
-
-    private static bool WritesMemory(in Instruction instruction, InstructionTraits traits)
-    {
-        for (var k = 0; k < instruction.OpCount; k++)
-        {
-            if (instruction.GetOpKind(k) == OpKind.Memory && traits.Writes(k))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private MappedOperands MapOperands(in Instruction instruction, InstructionTraits traits, ref GuestEncoding encoding)

@@ -95,7 +95,7 @@ internal sealed unsafe partial class BlockTranslator
         var operand = default(HostOperand);
         if (OpAt(i)->HasMemory)
         {
-            operand = Access(i, OpAt(i), instruction.MemorySize.GetSize(), WritesMemory(instruction, _traits.Of(instruction)));
+            operand = Access(i, OpAt(i), instruction.MemorySize.GetSize(), _traits.Of(instruction).WritesMemory);
 
             // The note below takes the register for something else.
             _nextHeldGroup = AccessGroups.None;

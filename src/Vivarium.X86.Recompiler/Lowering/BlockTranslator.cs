@@ -10,6 +10,7 @@ internal sealed unsafe partial class BlockTranslator
 {
     private readonly X64Assembler _a = new();
     private readonly InstructionTraits.Table _traits = new();
+    private readonly KnownKinds _knownKinds = new();
     private readonly LoweringKind[] _kinds = new LoweringKind[BlockDecoder.MaxInstructions];
     private readonly List<SlowPath> _slowPaths = [];
     private readonly List<EdgeStub> _edgeStubs = [];
@@ -35,6 +36,11 @@ internal sealed unsafe partial class BlockTranslator
     /// <param name="seams">Jumps of the run into other pages that were followed.</param>
     public TranslatedBlock Translate(CodeCache cache, DecodedRun run, TranslationMode mode, bool isHot, ExitSamples? exits = null, params ReadOnlySpan<Seam> seams)
     {
+        if (cache != _cache)
+        {
+            _knownKinds.Clear();
+        }
+
         _isHot = isHot;
         _cache = cache;
         _run = run;
@@ -96,6 +102,7 @@ internal sealed unsafe partial class BlockTranslator
     private void Classify()
     {
         _usesVectors = _usesX87 = false;
+        _knownKinds.Begin(_mode);
         for (var i = 0; i < _run.Count; i++)
         {
             _kinds[i] = KindOf(i);
@@ -111,6 +118,25 @@ internal sealed unsafe partial class BlockTranslator
             return SeamAt(i) is { Cell: not SeamTable.None } ? LoweringKind.CheckedJump : LoweringKind.FollowedJump;
         }
 
+        ref readonly var instruction = ref InstructionAt(i);
+        var op = OpAt(i);
+        var isExceptional = IsRefused(op) || (op->HasMemory && ((op->Flags & OpFlags.CheckSegment) != 0 || op->AddressShift == 48 || IsFarAbsolute(instruction, op)));
+        if (!isExceptional && _knownKinds.TryGet(instruction.Code, op->HasMemory, out var known))
+        {
+            return known;
+        }
+
+        var kind = FindKind(i);
+        if (!isExceptional && !instruction.IsStringInstruction && (Is64 || instruction.Encoding == EncodingKind.Legacy))
+        {
+            _knownKinds.Add(instruction.Code, op->HasMemory, kind);
+        }
+
+        return kind;
+    }
+
+    private LoweringKind FindKind(int i)
+    {
         ref readonly var instruction = ref InstructionAt(i);
         var op = OpAt(i);
         var kind = LoweringTable.Of(instruction);

@@ -37,8 +37,18 @@ internal sealed unsafe class BlockDecoder
     /// </summary>
     public int Decode(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes, Span<Instruction> instructions = default)
     {
+        fixed (byte* source = code)
+        {
+            _bytes.Set(source, code.Length);
+            var count = DecodeRun(code, pageOffset, mode, maxInstructions, ops, out lengthBytes, instructions);
+            _bytes.Complete(lengthBytes);
+            return count;
+        }
+    }
+
+    private int DecodeRun(ReadOnlySpan<byte> code, int pageOffset, DecodeMode mode, int maxInstructions, DecodedOp* ops, out int lengthBytes, Span<Instruction> instructions)
+    {
         var decoder = (mode & DecodeMode.Code64) != 0 ? _decoder64 : (mode & DecodeMode.Code32) != 0 ? _decoder32 : _decoder16;
-        _bytes.Set(code);
         decoder.IP = (ulong)pageOffset;
         lengthBytes = 0;
         var count = 0;
@@ -69,9 +79,13 @@ internal sealed unsafe class BlockDecoder
                 Lower.Leave(op, instruction.Length >= MaxInstructionBytes ? &HintOps.TooLong : &HintOps.Undefined);
             }
 
-            FastOperations.Apply(mode, op);
-            if (!instructions.IsEmpty)
+            if (instructions.IsEmpty)
             {
+                FastOperations.Apply(mode, op);
+            }
+            else
+            {
+                // A recompiler's: it calls handlers, if at all.
                 instructions[count] = instruction;
             }
 
@@ -143,22 +157,44 @@ internal sealed unsafe class BlockDecoder
         return _model.Allows(instruction) && (instruction.Encoding == EncodingKind.Legacy || (mode & DecodeMode.Real) == 0);
     }
 
-    /// <summary>The bytes under the decoder.</summary>
+    /// <summary>The bytes under the decoder. What it reads is copied piece by piece: others may write to it, and a page's rest is long.</summary>
     private sealed class CodeBytes : CodeReader
     {
+        private const int PieceBytes = 64;
         private readonly byte[] _buffer = new byte[4096 + MaxInstructionBytes];
+        private byte* _source;
         private int _length;
+        private int _copied;
         private int _next;
 
-        public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, _length);
+        public ReadOnlySpan<byte> Content => _buffer.AsSpan(0, _copied);
 
-        public void Set(ReadOnlySpan<byte> code)
+        /// <summary>Bytes that must stay where they are until the last one is read.</summary>
+        public void Set(byte* source, int length)
         {
-            code.CopyTo(_buffer);
-            _length = code.Length;
+            _source = source;
+            _length = length;
+            _copied = 0;
             _next = 0;
         }
 
-        public override int ReadByte() => _next < _length ? _buffer[_next++] : -1;
+        /// <summary>Copies so many bytes at least, which the source has.</summary>
+        public void Complete(int length)
+        {
+            while (_copied < length && TryCopy())
+            {
+            }
+        }
+
+        public override int ReadByte() => _next < _copied || TryCopy() ? _buffer[_next++] : -1;
+
+        private bool TryCopy()
+        {
+            // SAFETY: both ends are within the length that was set, and that within the buffer's.
+            var piece = Math.Min(PieceBytes, _length - _copied);
+            new ReadOnlySpan<byte>(_source + _copied, piece).CopyTo(_buffer.AsSpan(_copied));
+            _copied += piece;
+            return piece != 0;
+        }
     }
 }

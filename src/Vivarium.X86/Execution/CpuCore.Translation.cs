@@ -152,7 +152,7 @@ internal sealed unsafe partial class CpuCore
     private void Fill(ulong linear, MmuMode mode, byte* page, in PageTranslation result, bool cacheWrite)
     {
         var linearPage = linear & ~0xFFFUL;
-        var entry = Tlb.FillSlot(mode, linear, result.Global, result.PageShift);
+        var entry = Tlb.FillSlot(mode, linear, result.Global, result.PageShift, (nint)page);
         if (entry->Page != (nint)page)
         {
             if (entry->ReadTag == linearPage || entry->WriteTag == linearPage)

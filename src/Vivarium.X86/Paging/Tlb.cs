@@ -35,6 +35,9 @@ internal sealed unsafe class Tlb
     private readonly ulong[] _largePages = new ulong[1 << (LargePageBits - 6)];
     private bool _hasLargePages;
 
+    /// <summary>Pages that entries may lead to.</summary>
+    private readonly HostPageFilter _hostPages = new();
+
     /// <summary>
     /// Takes zeroed room for <see cref="SizeBytes"/>, which must outlive it. Indices below are masked or come from FillSlot. A tag of zero is
     /// invalid in every slot but the two of page 0, so no other entry is touched before it is filled.
@@ -59,9 +62,10 @@ internal sealed unsafe class Tlb
     /// <summary>The entries of one mode.</summary>
     public TlbEntry* ForMode(MmuMode mode) => _entries + ((int)mode * EntryCount);
 
-    /// <summary>The entry to fill for a page; its tags are invalid unless they belong to the same page.</summary>
-    public TlbEntry* FillSlot(MmuMode mode, ulong linear, bool global, int pageShift)
+    /// <summary>The entry to fill for a page, which is to lead to one of the host's; its tags are invalid unless they belong to the same page.</summary>
+    public TlbEntry* FillSlot(MmuMode mode, ulong linear, bool global, int pageShift, nint hostPage)
     {
+        _hostPages.Add(hostPage);
         if (pageShift > 12)
         {
             _hasLargePages = true;
@@ -153,6 +157,7 @@ internal sealed unsafe class Tlb
         {
             _hasLargePages = false;
             Array.Clear(_largePages);
+            _hostPages.Clear();
         }
 
         if (_filledCount > MaxRemembered || (!keepGlobal && _filledGlobalCount > MaxRemembered))
@@ -200,26 +205,26 @@ internal sealed unsafe class Tlb
         }
     }
 
-    /// <summary>Forgets every entry that leads to a page of the host's.</summary>
+    /// <summary>Forgets every entry that leads to a page of the host's. Most pages have none, which is known at once.</summary>
     public void FlushHostPage(nint page)
     {
-        FlushCount++;
-        Sites.FlushHostPage(page);
-        if (_filledCount > MaxRemembered || _filledGlobalCount > MaxRemembered)
+        if (!_hostPages.MayHold(page))
         {
-            for (var mode = 0; mode < ModeCount; mode++)
-            {
-                if ((_modesUsed >> mode & 1) != 0)
-                {
-                    ForgetHostPage(page, mode * EntryCount);
-                }
-            }
-
             return;
         }
 
-        ForgetHostPage(page, _filled.AsSpan(0, _filledCount));
-        ForgetHostPage(page, _filledGlobal.AsSpan(0, _filledGlobalCount));
+        FlushCount++;
+        Sites.FlushHostPage(page);
+
+        // What stays is counted anew, as entries go without a word.
+        _hostPages.Clear();
+        for (var mode = 0; mode < ModeCount; mode++)
+        {
+            if ((_modesUsed >> mode & 1) != 0)
+            {
+                ForgetHostPage(page, mode * EntryCount);
+            }
+        }
     }
 
     private void ForgetHostPage(nint page, int first)
@@ -230,16 +235,9 @@ internal sealed unsafe class Tlb
             {
                 Invalidate(slot);
             }
-        }
-    }
-
-    private void ForgetHostPage(nint page, ReadOnlySpan<int> slots)
-    {
-        foreach (var slot in slots)
-        {
-            if (_entries[slot].Page == page)
+            else if (_entries[slot].Page != 0)
             {
-                Invalidate(slot);
+                _hostPages.Add(_entries[slot].Page);
             }
         }
     }

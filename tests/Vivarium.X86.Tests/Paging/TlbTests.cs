@@ -113,7 +113,7 @@ public sealed unsafe class TlbTests
         switch (operation.What)
         {
             case Fill:
-                var entry = tlb.FillSlot(operation.Mode, operation.Page, operation.IsGlobal, 12);
+                var entry = tlb.FillSlot(operation.Mode, operation.Page, operation.IsGlobal, 12, operation.Host);
                 entry->Page = operation.Host;
                 entry->ReadTag = operation.Page;
                 filled[(operation.Mode, operation.Page)] = (operation.Host, operation.IsGlobal);
