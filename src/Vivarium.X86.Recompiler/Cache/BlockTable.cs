@@ -94,7 +94,5 @@ internal sealed class BlockTable
         bucket = block;
     }
 
-    /// <summary>Few blocks have a second page, and few differ in their mode alone.</summary>
-    private int BucketOf(in BlockKey key) =>
-        (int)(((key.Gpa ^ ((ulong)key.Mode << 40)) * 0x9E3779B97F4A7C15) >> (64 - BitOperations.Log2((uint)_buckets.Length)));
+    private int BucketOf(in BlockKey key) => (int)((uint)key.GetHashCode() >> (32 - BitOperations.Log2((uint)_buckets.Length)));
 }

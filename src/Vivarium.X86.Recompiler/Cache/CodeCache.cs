@@ -19,6 +19,9 @@ internal sealed unsafe class CodeCache : IDisposable
     private const int SettledBytes = 1 << 20;
     private const int SettledAgainBytes = 4 << 20;
 
+    /// <summary>The host is asked for memory in pieces of this size, before they are touched: a fault for each page costs more.</summary>
+    private const int PreparedBytes = 128 << 10;
+
     private readonly CodeMemory _memory;
     private readonly PerfMap? _perfMap;
     private readonly RecordCounts _flushedCounts = new();
@@ -37,6 +40,8 @@ internal sealed unsafe class CodeCache : IDisposable
     private readonly int _firstByte;
     private int _used;
     private int _settled;
+    private int _preparedCode;
+    private long _preparedRecords;
     private int _recordCount;
     private int _edgeCount;
 
@@ -140,6 +145,7 @@ internal sealed unsafe class CodeCache : IDisposable
         var block = new TranslatedBlock(key, ExecutableOf(entry), instructions, isHot) { Image = CodeImage.Of(run), Followed = followed, Exits = exits };
         _byNumber.Add(block);
         _used = (int)(end - _memory.Writable);
+        Prepare();
         if (_used - _settled >= 2 * SettledBytes)
         {
             // Older pieces have been patched since.
@@ -159,6 +165,23 @@ internal sealed unsafe class CodeCache : IDisposable
         }
 
         return block;
+    }
+
+    /// <summary>Has the host give memory for what comes next. Once it has, it does after the cache was emptied.</summary>
+    private void Prepare()
+    {
+        if (_preparedCode < _used + PreparedBytes && _preparedCode + PreparedBytes <= _memory.SizeBytes)
+        {
+            _memory.Prepare(_preparedCode, PreparedBytes);
+            _preparedCode += PreparedBytes;
+        }
+
+        var records = (long)_recordCount * sizeof(OpRecord);
+        if (_preparedRecords < records + PreparedBytes && _preparedRecords + PreparedBytes <= (long)_recordCapacity * sizeof(OpRecord))
+        {
+            _recordMemory.Populate((nuint)_preparedRecords, PreparedBytes);
+            _preparedRecords += PreparedBytes;
+        }
     }
 
     /// <summary>The number that the next block gets.</summary>

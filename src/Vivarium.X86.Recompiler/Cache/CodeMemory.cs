@@ -34,6 +34,9 @@ internal sealed unsafe class CodeMemory : SafeHandle
     /// <summary>The view to execute code in; it may be read too.</summary>
     public byte* Executable => _executable;
 
+    /// <summary>Says that a range of whole pages will be written soon.</summary>
+    public void Prepare(int offset, int sizeBytes) => s_host.Prepare(Writable + offset, (nuint)sizeBytes);
+
     /// <summary>Says that a range of whole pages was written and is complete, but for patches now and then.</summary>
     public void Settle(int offset, int sizeBytes) => s_host.Settle(Writable + offset, (nuint)sizeBytes);
 

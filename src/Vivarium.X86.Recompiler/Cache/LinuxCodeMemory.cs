@@ -13,6 +13,7 @@ internal sealed unsafe partial class LinuxCodeMemory : ICodeMemoryHost
     private const uint Executable = 0x10;
     private const int InvalidArgument = 22;
     private const int AdviseDontNeed = 4;
+    private const int AdvisePopulateWrite = 23;
 
     public void Map(nuint sizeBytes, out byte* writable, out byte* executable)
     {
@@ -41,6 +42,9 @@ internal sealed unsafe partial class LinuxCodeMemory : ICodeMemoryHost
             _ = CloseFile(file);
         }
     }
+
+    // Kernels before 5.14 do not know it: then each page is a fault at its first touch.
+    public void Prepare(byte* view, nuint sizeBytes) => _ = MemoryAdvise(view, sizeBytes, AdvisePopulateWrite);
 
     public void Settle(byte* view, nuint sizeBytes) => _ = MemoryAdvise(view, sizeBytes, AdviseDontNeed);
 

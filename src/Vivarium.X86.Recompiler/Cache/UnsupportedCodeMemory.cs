@@ -6,6 +6,10 @@ internal sealed unsafe class UnsupportedCodeMemory : ICodeMemoryHost
     public void Map(nuint sizeBytes, out byte* writable, out byte* executable) =>
         throw new PlatformNotSupportedException("The recompiler maps executable memory on Linux and Windows only: use the interpreter engine on this host.");
 
+    public void Prepare(byte* view, nuint sizeBytes)
+    {
+    }
+
     public void Settle(byte* view, nuint sizeBytes)
     {
     }

@@ -42,6 +42,11 @@ internal sealed unsafe partial class WindowsCodeMemory : ICodeMemoryHost
         }
     }
 
+    public void Prepare(byte* view, nuint sizeBytes)
+    {
+        // Pages come at their first touch.
+    }
+
     public void Settle(byte* view, nuint sizeBytes)
     {
         // Views of a section share its pages; the working set is trimmed by the system.
