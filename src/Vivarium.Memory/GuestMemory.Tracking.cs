@@ -10,31 +10,40 @@ public sealed unsafe partial class GuestMemory
     private volatile ICodePageListener[] _codeListeners = [];
 
     /// <summary>
-    /// Marks bytes of one page as translated code. True if the page held none before: then revoke write tags. Read the bytes, or compare what
-    /// was read before, only afterwards. False too if it is not memory.
+    /// Marks bytes of one page as translated code: when this returns, whatever is written to them is noticed, so read them, or compare what was read
+    /// before, only afterwards. The first mark of a page takes cached pointers to it back from all vCPUs. Nothing happens if it is not memory.
     /// </summary>
     /// <param name="gpa">The first byte.</param>
     /// <param name="sizeBytes">How many; they must not run beyond the page.</param>
-    public bool MarkCode(ulong gpa, int sizeBytes)
+    /// <param name="self">The participant that the calling thread runs; if null, it is looked for.</param>
+    public void MarkCode(ulong gpa, int sizeBytes, RevocationParticipant? self = null)
     {
         var region = FindRegion(gpa);
         if (region is null)
         {
-            return false;
+            return;
         }
 
-        while (true)
+        CodeBytes bytes;
+        do
         {
-            var bytes = _codeBytes.GetOrAdd(gpa & ~PageMask, static _ => new CodeBytes());
+            bytes = _codeBytes.GetOrAdd(gpa & ~PageMask, static _ => new CodeBytes());
             bytes.Add((int)(gpa & PageMask), sizeBytes);
-            var isNew = (PageState.Set(ref region.Top.States[region.PageOf(gpa)], PageState.Code) & PageState.Code) == 0;
+            PageState.Set(ref region.Top.States[region.PageOf(gpa)], PageState.Code);
 
             // If an invalidation took the bytes away meanwhile, the mark would be lost with them.
-            if (_codeBytes.TryGetValue(gpa & ~PageMask, out var current) && ReferenceEquals(current, bytes))
-            {
-                return isNew;
-            }
         }
+        while (!_codeBytes.TryGetValue(gpa & ~PageMask, out var current) || !ReferenceEquals(current, bytes));
+
+        if (bytes.IsSettled)
+        {
+            Revocation.WaitForWriters(self);
+            return;
+        }
+
+        // Also where another vCPU has begun to: its own may not have reached everybody yet.
+        Revocation.Revoke(self, (nint)GetReadPage(gpa));
+        bytes.IsSettled = true;
     }
 
     /// <summary>

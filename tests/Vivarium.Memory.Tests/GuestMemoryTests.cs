@@ -150,8 +150,8 @@ public sealed unsafe class GuestMemoryTests
         memory.AddRam(0, 0x4000);
         var listener = new RecordingListener();
         memory.AddCodeListener(listener);
-        Assert.True(memory.MarkCode(0x1234, 16));
-        Assert.False(memory.MarkCode(0x1000, 16));
+        memory.MarkCode(0x1234, 16);
+        memory.MarkCode(0x1000, 16);
         memory.GetWritePage(0x1000, out var cacheable);
         Assert.False(cacheable);
         Assert.Empty(listener.Pages);
@@ -221,7 +221,7 @@ public sealed unsafe class GuestMemoryTests
         memory.Write(0x1000, 42);
         memory.MarkCode(0x1000, 16);
         using var template = memory.Seal();
-        Assert.False(memory.MarkCode(0x1000, 16));
+        Assert.True(memory.HoldsCode(0x1000, 16));
         Assert.Equal([0x1000], memory.EnumerateDirty());
         memory.ResetTo(template);
         Assert.Equal([0x1000], listener.Pages);

@@ -8,6 +8,14 @@ internal sealed class CodeBytes
 {
     private const int WordShift = 6;
     private readonly ulong[] _bits = new ulong[GuestMemory.PageSize >> WordShift];
+    private volatile bool _isSettled;
+
+    /// <summary>Whether no vCPU has a pointer to write to the page any more that it got before the first mark.</summary>
+    public bool IsSettled
+    {
+        get => _isSettled;
+        set => _isSettled = value;
+    }
 
     /// <summary>Adds <paramref name="sizeBytes"/> bytes, at least one, from an offset in the page; those beyond its end are left out.</summary>
     public void Add(int offset, int sizeBytes)

@@ -437,18 +437,7 @@ internal sealed unsafe class BlockFinder : IDisposable
     /// <summary>Marks what was decoded as code, and tells whether it still stands: another vCPU may have written before it saw the mark.</summary>
     private bool TryClaim(ulong gpa, int lengthBytes) => Claim(gpa, lengthBytes).SequenceEqual(_decoder.Code[..lengthBytes]);
 
-    /// <summary>Marks bytes of one page as code. Whatever is written to them after this returns is noticed.</summary>
-    private void MarkCode(ulong gpa, int lengthBytes)
-    {
-        if (_core.Memory.MarkCode(gpa, lengthBytes))
-        {
-            _core.Memory.Revocation.Revoke(_core.Revocation, (nint)_core.Memory.GetReadPage(gpa));
-        }
-        else
-        {
-            _core.Memory.Revocation.WaitForWriters(_core.Revocation);
-        }
-    }
+    private void MarkCode(ulong gpa, int lengthBytes) => _core.Memory.MarkCode(gpa, lengthBytes, _core.Revocation);
 
     /// <summary>One page's fetch translation.</summary>
     private struct FetchSlot
