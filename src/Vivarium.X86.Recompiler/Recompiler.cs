@@ -27,6 +27,7 @@ public sealed class Recompiler : ExecutionEngineProvider
             throw new PlatformNotSupportedException("The recompiler emits code for x64 hosts only: choose the interpreter on this one.");
         }
 
+        WarmUp.Begin();
         _cache = new CodeCache(options.CodeCacheBytes, options.PerfMap ? new PerfMap() : null, options.HotSamples) { InterpretsApproximations = options.InterpretsApproximations };
     }
 

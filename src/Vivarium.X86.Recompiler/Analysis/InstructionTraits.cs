@@ -44,7 +44,7 @@ internal sealed class InstructionTraits
     /// <summary>Operands that are written, a bit each.</summary>
     public int Written => _writes;
 
-    /// <summary>General registers that it may change without naming them, a bit each; those of two's high halves and counts among instructions that run natively.</summary>
+    /// <summary>General registers that it may change beside its operands, a bit each, of instructions that run natively.</summary>
     public uint AlsoChanges { get; }
 
     public OperandPlace Place(int operand) => _places[operand];

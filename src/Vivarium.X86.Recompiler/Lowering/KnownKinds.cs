@@ -9,7 +9,10 @@ namespace Vivarium.X86;
 internal sealed class KnownKinds
 {
     private const TranslationMode Code64 = (TranslationMode)DecodeMode.Code64;
-    private static readonly int s_codes = Enum.GetValues<Code>().Length;
+
+    /// <summary>More than Iced has.</summary>
+    private const int Codes = 1 << 13;
+
     private readonly byte[]?[] _byMode = new byte[]?[16];
     private byte[] _kinds = [];
 
@@ -18,7 +21,7 @@ internal sealed class KnownKinds
     {
         var number = ((mode & Code64) != 0 ? 8 : 0) | ((mode & TranslationMode.Vectors) != 0 ? 4 : 0)
             | ((mode & TranslationMode.WideVectors) != 0 ? 2 : 0) | ((mode & TranslationMode.X87) != 0 ? 1 : 0);
-        _kinds = _byMode[number] ??= new byte[2 * s_codes];
+        _kinds = _byMode[number] ??= new byte[2 * Codes];
     }
 
     /// <summary>False if it is not known.</summary>
