@@ -43,8 +43,8 @@ internal sealed unsafe class SiteTlb
         *_filledCount = 0;
     }
 
-    /// <summary>Forgets every entry that leads to a page of the host's.</summary>
-    public void FlushHostPage(nint page)
+    /// <summary>Forgets every entry that leads to a page of the host's, and adds the pages of the others.</summary>
+    public void FlushHostPage(nint page, HostPageFilter others)
     {
         var kept = 0;
         for (var i = 0; i < *_filledCount; i++)
@@ -57,6 +57,7 @@ internal sealed unsafe class SiteTlb
             else
             {
                 _filled[kept++] = number;
+                others.Add(_entries[number].Page);
             }
         }
 

@@ -35,7 +35,7 @@ internal sealed unsafe class Tlb
     private readonly ulong[] _largePages = new ulong[1 << (LargePageBits - 6)];
     private bool _hasLargePages;
 
-    /// <summary>Pages that entries may lead to.</summary>
+    /// <summary>Pages that entries, those of sites included, may lead to.</summary>
     private readonly HostPageFilter _hostPages = new();
 
     /// <summary>
@@ -214,10 +214,10 @@ internal sealed unsafe class Tlb
         }
 
         FlushCount++;
-        Sites.FlushHostPage(page);
 
-        // What stays is counted anew, as entries go without a word.
+        // What stays is counted anew, as entries go without a word. A site may have a page that the table has lost to another.
         _hostPages.Clear();
+        Sites.FlushHostPage(page, _hostPages);
         for (var mode = 0; mode < ModeCount; mode++)
         {
             if ((_modesUsed >> mode & 1) != 0)

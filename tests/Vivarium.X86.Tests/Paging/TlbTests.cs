@@ -108,6 +108,34 @@ public sealed unsafe class TlbTests
         }
     }
 
+    /// <summary>Such an entry is a copy, and stays when the table needs the place for another page.</summary>
+    [Fact]
+    public void AFlushReachesTheSiteOfAPageThatTheTableHasLost()
+    {
+        var memory = (byte*)NativeMemory.AllocZeroed((nuint)(Tlb.SizeBytes + SiteTlb.SizeBytes));
+        try
+        {
+            var sites = memory + Tlb.SizeBytes;
+            var tlb = new Tlb((TlbEntry*)memory, new SiteTlb(sites));
+            var lost = new Operation(Fill, 0, 0x5000, 1, false);
+            Apply(tlb, [], lost);
+            tlb.Sites[7] = new SiteEntry { Tag = lost.Page, Limit = 4089, Page = lost.Host };
+            *(int*)(sites + SiteTlb.FilledOffset) = 7;
+            *(int*)(sites + SiteTlb.FilledCountOffset) = 1;
+            var others = Enumerable.Range(1, 4).Select(n => new Operation(Fill, 0, 0x5000 + ((ulong)(n * Tlb.Beside) << 12), n + 1, false)).ToList();
+            others.ForEach(other => Apply(tlb, [], other));
+            Assert.Null(Found(tlb, 0, lost.Page));
+            tlb.FlushHostPage(others[^1].Host);
+            Assert.NotEqual(0UL, tlb.Sites[7].Limit);
+            tlb.FlushHostPage(lost.Host);
+            Assert.Equal(0UL, tlb.Sites[7].Limit);
+        }
+        finally
+        {
+            NativeMemory.Free(memory);
+        }
+    }
+
     private static void Apply(Tlb tlb, Dictionary<(MmuMode Mode, ulong Page), (nint Host, bool IsGlobal)> filled, Operation operation)
     {
         switch (operation.What)
