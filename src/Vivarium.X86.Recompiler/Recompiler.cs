@@ -64,6 +64,7 @@ public sealed class Recompiler : ExecutionEngineProvider
         lock (_cache.Gate)
         {
             _engines.Add(engine);
+            _cache.Sites.Join(core.Tlb.Sites);
         }
 
         return engine;

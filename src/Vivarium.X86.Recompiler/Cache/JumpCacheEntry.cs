@@ -9,13 +9,19 @@ namespace Vivarium.X86;
 [StructLayout(LayoutKind.Sequential)]
 internal struct JumpCacheEntry
 {
-    public const int Count = 16384;
-    public const int HashShift = 12;
+    public const int Count = 1 << CountBits;
+
+    /// <summary>2³² divided by the golden ratio: the upper bits of a product differ where any of the address do (Knuth, The Art of Computer Programming Vol. 3 §6.4).</summary>
+    public const int HashFactor = unchecked((int)0x9E3779B9);
+
+    /// <summary>What takes the bits of the product that are the index to where they are an entry's offset.</summary>
+    public const int HashShift = 32 - CountBits - SizeShift;
     public const int SizeShift = 5;
     public const int RipOffset = 0;
     public const int ContextOffset = 8;
     public const int CodeOffset = 16;
     public const int PageOffset = 24;
+    private const int CountBits = 14;
 
     public ulong Rip;
 
@@ -70,5 +76,5 @@ internal struct JumpCacheEntry
     private readonly bool Is(ulong rip, ulong context) => Rip == rip && Context == context;
 
     /// <summary>The place for an instruction pointer.</summary>
-    private static int IndexOf(ulong rip) => (int)((uint)rip ^ ((uint)rip >> HashShift)) & (Count - 1);
+    private static int IndexOf(ulong rip) => (int)(unchecked((uint)rip * (uint)HashFactor) >> (HashShift + SizeShift));
 }

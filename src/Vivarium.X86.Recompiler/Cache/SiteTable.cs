@@ -8,6 +8,17 @@ internal sealed class SiteTable
 
     private readonly Dictionary<SiteKey, int> _entries = [];
     private readonly List<SiteKey> _keys = [];
+    private readonly List<SiteTlb> _tlbs = [];
+
+    /// <summary>A vCPU is going to run code with entries.</summary>
+    public void Join(SiteTlb tlb)
+    {
+        tlb.Open(_keys.Count);
+        _tlbs.Add(tlb);
+    }
+
+    /// <summary>A vCPU is no more.</summary>
+    public void Leave(SiteTlb tlb) => _tlbs.Remove(tlb);
 
     /// <summary>The entry of an access, or <see cref="None"/>.</summary>
     public int EntryOf(in SiteKey key)
@@ -24,6 +35,11 @@ internal sealed class SiteTable
 
         _entries.Add(key, _keys.Count);
         _keys.Add(key);
+        foreach (var tlb in _tlbs)
+        {
+            tlb.Open(_keys.Count);
+        }
+
         return _keys.Count - 1;
     }
 

@@ -29,6 +29,13 @@ internal sealed unsafe partial class X64Assembler
         Byte(value);
     }
 
+    /// <summary>cmp byte [memory], imm8.</summary>
+    public void Compare8(in HostOperand memory, byte value)
+    {
+        Op(4, 0x80, 7, memory);
+        Byte(value);
+    }
+
     /// <summary>push qword [memory].</summary>
     public void PushMemory(in HostOperand memory) => Op(4, 0xFF, 6, memory);
 
@@ -121,6 +128,13 @@ internal sealed unsafe partial class X64Assembler
     {
         Op(sizeBytes, 0xC1, operation, destination);
         Byte(count);
+    }
+
+    /// <summary>imul dst, src, imm32.</summary>
+    public void Multiply(int sizeBytes, int destination, int source, int factor)
+    {
+        Op(sizeBytes, 0x69, destination, source);
+        Int32(factor);
     }
 
     /// <summary>lea dst, [rip + to code of the cache].</summary>

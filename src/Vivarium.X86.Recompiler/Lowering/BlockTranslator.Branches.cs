@@ -25,6 +25,7 @@ internal sealed unsafe partial class BlockTranslator
             Count = i + 1,
             SavesFlags = !_flagsSaved,
             IsSwapped = _isSwapped,
+            PageDistance = _pageDistance,
         });
         if (isFollowed)
         {
@@ -41,8 +42,14 @@ internal sealed unsafe partial class BlockTranslator
             return;
         }
 
+        // Saving the flags leaves RAX there, the register that most often holds a target.
+        var isInData = Is64 && !_flagsSaved && !OpAt(i)->HasMemory && Of(OpAt(i)->Reg2 >> 3) == Rax;
         var flags = SaveAllFlags();
-        EmitIndirectTarget(i, flags);
+        if (!isInData)
+        {
+            EmitIndirectTarget(i, flags);
+        }
+
         EndRegisters();
         EmitJumpCache(i, flags, i + 1, default);
     }
@@ -53,6 +60,7 @@ internal sealed unsafe partial class BlockTranslator
         var op = OpAt(i);
         var next = op->PageOffset + op->Length;
         var flags = SaveAllFlags();
+        SettleCodePage();
         if (instruction.Op0Kind is OpKind.NearBranch32 or OpKind.NearBranch64)
         {
             var top = StackOperand(-WordSize);
@@ -82,8 +90,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         if (!IsLinkable(target))
         {
-            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-            _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
+            LoadCodeAddress(WordSize, target);
             EmitJumpCache(-1, default, count, new Transfer { IsCall = true });
             return;
         }
@@ -111,7 +118,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         _a.Pop(Data);
         _a.LoadAddress(WordSize, Data, new HostOperand(Data, -next));
-        _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
+        _a.Store(8, RipPage, Data);
         if (!IsLinkable(next))
         {
             EmitFarEdge(next, 0);
@@ -158,8 +165,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>RIP of the next instruction to the stack; it stays in <see cref="Data"/>.</summary>
     private void StoreReturnAddress(in HostOperand top, int pageOffset)
     {
-        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-        _a.LoadAddress(WordSize, Data, new HostOperand(Data, pageOffset));
+        LoadCodeAddress(WordSize, pageOffset);
         _a.Store(WordSize, top, Data);
     }
 
@@ -194,6 +200,8 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         EndRegisters();
+        MoveCodePage(_pageDistance);
+        _pageDistance = 0;
         if (!IsLinkable(target))
         {
             EmitFarEdge(target, count);
@@ -215,8 +223,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>Out of the page, or near its end: through the jump cache.</summary>
     private void EmitFarEdge(int target, int count, Seam? seam = null)
     {
-        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-        _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
+        LoadCodeAddress(WordSize, target);
         EmitJumpCache(-1, default, count, new Transfer { Seam = seam });
     }
 
@@ -227,11 +234,9 @@ internal sealed unsafe partial class BlockTranslator
     private void EmitJumpCache(int i, in FlagRecovery flags, int count, in Transfer transfer)
     {
         var table = JumpCacheEntry.TableOffset;
-        _a.Move(4, Address, Data);
+        _a.Multiply(4, Address, Data, JumpCacheEntry.HashFactor);
         _a.Shift(4, 5, Address, JumpCacheEntry.HashShift);
-        _a.AluRegister(4, 6, Address, Data);
-        _a.Alu(4, 4, Address, JumpCacheEntry.Count - 1);
-        _a.Shift(4, 4, Address, JumpCacheEntry.SizeShift);
+        _a.Alu(4, 4, Address, -(1 << JumpCacheEntry.SizeShift));
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.RipOffset));
         var other = _a.JumpIf(5);
         _a.Load(8, Data, HostOperand.State(EngineFields.ContextOffset));
@@ -252,7 +257,7 @@ internal sealed unsafe partial class BlockTranslator
         _a.Alu(8, 5, HostOperand.State(EngineFields.CounterOffset), count);
         var exit = _a.JumpIf(14);
         _a.Load(8, Data, new HostOperand(State, Address, 0, table + JumpCacheEntry.PageOffset));
-        _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
+        _a.Store(8, RipPage, Data);
         byte* over = null;
         if (transfer.IsCall || transfer.PushedReturn != 0)
         {
@@ -300,8 +305,7 @@ internal sealed unsafe partial class BlockTranslator
 
         if (transfer.PushedReturn != 0)
         {
-            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-            _a.LoadAddress(WordSize, Data, new HostOperand(Data, transfer.PushedReturn));
+            LoadCodeAddress(WordSize, transfer.PushedReturn);
             _a.Store(8, HostOperand.State(EngineFields.ValueOffset), Address);
             _a.Load(8, Address, HostOperand.State(EngineFields.HostAddressOffset));
             _a.Store(WordSize, new HostOperand(Address, 0), Data);
@@ -369,6 +373,8 @@ internal sealed unsafe partial class BlockTranslator
                 SaveFlags(Data);
             }
 
+            MoveCodePage(stub.PageDistance);
+
             if (stub.Seam is not null || !IsLinkable(stub.Target))
             {
                 EmitFarEdge(stub.Target, stub.Count, stub.Seam);
@@ -392,8 +398,7 @@ internal sealed unsafe partial class BlockTranslator
 
         _a.MoveImmediate(Address, ExitCode.Lookup);
         _a.Bind(common);
-        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-        _a.LoadAddress(WordSize, Data, new HostOperand(Data, stub.Target));
+        LoadCodeAddress(WordSize, stub.Target);
         _a.Store(8, HostOperand.State(RegisterOffset.Rip), Data);
         _a.Jump(_cache.Thunks.Exit);
     }

@@ -126,7 +126,7 @@ internal sealed unsafe partial class BlockTranslator
         || _kinds[i] is LoweringKind.Interpret or LoweringKind.ClearInterrupts or LoweringKind.SwapGs or LoweringKind.PushFlags or LoweringKind.Push or LoweringKind.Pop or LoweringKind.LeaveFrame or LoweringKind.Divide
             or LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return or LoweringKind.ConditionalJump or LoweringKind.CheckedJump;
 
-    /// <summary>mov t, rax; lahf; seto al; mov [image], ax; mov rax, t.</summary>
+    /// <summary>mov t, rax; lahf; seto al; mov [image], ax; mov rax, t. The temporary keeps RAX.</summary>
     private void SaveFlags(int temporary)
     {
         _a.Move(8, temporary, Rax);

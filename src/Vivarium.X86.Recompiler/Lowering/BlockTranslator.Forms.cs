@@ -28,6 +28,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>False if nothing follows it.</summary>
     private bool LowerForm(int i)
     {
+        SettleCodePage();
         switch (_kinds[i])
         {
             case LoweringKind.AccessControl: AccessControl(i); return true;

@@ -14,8 +14,57 @@ internal sealed unsafe partial class BlockTranslator
     private int _heldGroup;
     private int _nextHeldGroup;
 
+    /// <summary>Slots with the host address of the group that has them now, a bit each.</summary>
+    private int _storedSlots;
+
     /// <summary>The instruction being emitted leaves <see cref="HostRegister.Address"/> alone.</summary>
     private void KeepHeldAddress() => _nextHeldGroup = _heldGroup;
+
+    private bool IsStored(int slot) => (_storedSlots >> slot & 1) != 0;
+
+    /// <summary>
+    /// Instruction <paramref name="i"/> has looked up the host address of a group. Whether that must be stored: some member may not find it in
+    /// <see cref="HostRegister.Address"/>. Where one does not find it in spite of that, it looks it up again.
+    /// </summary>
+    private bool NoteHeld(int i, int g)
+    {
+        ref readonly var group = ref _groups[g];
+        var stores = false;
+        for (var j = i + 1; j < group.Last && !stores; j++)
+        {
+            stores = _groups.Of(j) != g && !LeavesAddress(j);
+        }
+
+        _storedSlots = (_storedSlots & ~(1 << group.Slot)) | ((stores ? 1 : 0) << group.Slot);
+        return stores;
+    }
+
+    /// <summary>Whether an instruction is emitted without <see cref="HostRegister.Address"/>, as far as that can be said beforehand.</summary>
+    private bool LeavesAddress(int i)
+    {
+        switch (_kinds[i])
+        {
+            case LoweringKind.Nothing or LoweringKind.MoveImmediate or LoweringKind.ConditionalJump or LoweringKind.FollowedJump or LoweringKind.CheckedJump: return true;
+            case LoweringKind.LoadAddress: return AreInHost(i) && OpAt(i)->Base != RegisterOffset.RipPage && IsInHost(OpAt(i)->Base) && IsInHost(OpAt(i)->Index);
+            case LoweringKind.Reencode or LoweringKind.Vector: return !OpAt(i)->HasMemory && AreInHost(i);
+            default: return false;
+        }
+    }
+
+    /// <summary>Whether all general registers that are operands of instruction <paramref name="i"/> are in the host's.</summary>
+    private bool AreInHost(int i)
+    {
+        ref readonly var instruction = ref InstructionAt(i);
+        for (var k = 0; k < instruction.OpCount; k++)
+        {
+            if (instruction.GetOpKind(k) == OpKind.Register && instruction.GetOpRegister(k) is var register && register.IsGPR() && Of(RegisterMap.General(register) >> 3) == HostRegister.None)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private void FindGroups()
     {

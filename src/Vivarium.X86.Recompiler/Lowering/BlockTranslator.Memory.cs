@@ -9,8 +9,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>What is shifted out of an address above the offset of its TLB entry: 12 bits of page offset less 5 of entry size.</summary>
     private const int SlotShift = 7;
 
-    /// <summary>Lookups that are made again under the block's own assignment of registers: the record, and where the lookup begins.</summary>
-    private readonly List<(int Record, nint Start)> _retries = [];
+    private readonly List<Retry> _retries = [];
 
     /// <summary>Slow paths, from the first, that know where they go on.</summary>
     private int _finishedPaths;
@@ -42,7 +41,7 @@ internal sealed unsafe partial class BlockTranslator
         ref readonly var group = ref _groups[g];
         var operand = new HostOperand(Address, _groups.OffsetOf(i));
         var held = HostOperand.State(EngineFields.HeldAddressesOffset + (group.Slot * sizeof(ulong)));
-        if (i == group.First)
+        if (i == group.First || (_heldGroup != g && !IsStored(group.Slot)))
         {
             var flags = TakeFlags(i);
             var start = _a.Position;
@@ -53,7 +52,10 @@ internal sealed unsafe partial class BlockTranslator
                 NoteLookup(i, op, start, -operand.Displacement, group.High - group.Low, writes);
             }
 
-            _a.Store(8, held, Address);
+            if (NoteHeld(i, g))
+            {
+                _a.Store(8, held, Address);
+            }
         }
         else if (_heldGroup != g)
         {
@@ -88,9 +90,9 @@ internal sealed unsafe partial class BlockTranslator
         var isStack = op != OpAt(i);
         var record = _cache.Record(_records[i]);
         record->LookupOffset = _cache.OffsetOf(start);
-        if (_isSwapped)
+        if (_isSwapped || _pageDistance != 0)
         {
-            _retries.Add((_records[i], (nint)start));
+            _retries.Add(new Retry(_records[i], start, _isSwapped, _pageDistance));
         }
 
         record->LookupLow = (short)(low + (isStack ? op->Displacement : 0));
@@ -124,13 +126,20 @@ internal sealed unsafe partial class BlockTranslator
         var displacement = op->Displacement + extraDisplacement;
         if (op->Base == RegisterOffset.RipPage)
         {
-            _a.Load(8, Address, HostOperand.State(RegisterOffset.RipPage));
+            _a.Load(8, Address, RipPage);
             if (op->Index == RegisterOffset.Far)
             {
                 _a.LoadAddress(8, Address, new HostOperand(Address, (int)RegisterOffset.FarBytes));
             }
 
-            _a.LoadAddress(size, destination, new HostOperand(Address, displacement));
+            var distant = (long)displacement + _pageDistance;
+            if (distant != (int)distant)
+            {
+                _a.LoadAddress(8, Address, new HostOperand(Address, _pageDistance));
+                distant = displacement;
+            }
+
+            _a.LoadAddress(size, destination, new HostOperand(Address, (int)distant));
             return;
         }
 
@@ -264,7 +273,7 @@ internal sealed unsafe partial class BlockTranslator
         record->GroupLength = (byte)(end - i + 1);
         record->Properties |= leaves ? OpRecordFlags.LeavesAfterGroup : 0;
         record->Properties |= _groups.Of(i) is var g && g != AccessGroups.None && _groups[g].First == i ? OpRecordFlags.ChecksGroup : 0;
-        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end), IsSwapped = _isSwapped });
+        _slowPaths.Add(new SlowPath { First = first, Second = second, Record = _records[i], End = end, Leaves = leaves || IsBranch(end), IsSwapped = _isSwapped, PageDistance = _pageDistance });
     }
 
     private bool IsBranch(int i) => _kinds[i] is LoweringKind.Jump or LoweringKind.Call or LoweringKind.Return || LeavesByForm(i);
@@ -281,7 +290,7 @@ internal sealed unsafe partial class BlockTranslator
         {
             if (_slowPaths[k].Resume == null && _slowPaths[k].End == i)
             {
-                _slowPaths[k] = _slowPaths[k] with { Resume = _a.Position, RestoresFlags = _flagsInHost };
+                _slowPaths[k] = _slowPaths[k] with { Resume = _a.Position, RestoresFlags = _flagsInHost, ResumeDistance = _pageDistance };
             }
         }
     }
@@ -322,6 +331,7 @@ internal sealed unsafe partial class BlockTranslator
                 GiveBackRegisters();
             }
 
+            MoveCodePage(path.PageDistance);
             _a.MoveImmediate(Data, path.Record);
             _a.Call(_cache.Thunks.Interpret);
             if (path.Leaves)
@@ -330,6 +340,7 @@ internal sealed unsafe partial class BlockTranslator
             }
 
             ReloadRegisters(path.IsSwapped);
+            MoveCodePage(-path.ResumeDistance);
             if (path.RestoresFlags)
             {
                 RestoreFlags(Address);
@@ -338,12 +349,17 @@ internal sealed unsafe partial class BlockTranslator
             _a.Jump(path.Resume);
         }
 
-        foreach (var (record, start) in _retries)
+        foreach (var retry in _retries)
         {
-            Parts?.Add(CodePart.SlowPath, _cache.Record(record)->IndexInBlock, _a.Position);
-            _cache.Record(record)->LookupOffset = _cache.OffsetOf(_a.Position);
-            TakeRegistersAgain();
-            _a.Jump((byte*)start);
+            Parts?.Add(CodePart.SlowPath, _cache.Record(retry.Record)->IndexInBlock, _a.Position);
+            _cache.Record(retry.Record)->LookupOffset = _cache.OffsetOf(_a.Position);
+            MoveCodePage(-retry.PageDistance);
+            if (retry.IsSwapped)
+            {
+                TakeRegistersAgain();
+            }
+
+            _a.Jump(retry.Start);
         }
     }
 }

@@ -65,20 +65,15 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         var target = (int)OpAt(i)->Immediate;
-        if (seam.Cell == SeamTable.None)
-        {
-            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-        }
-        else
+        if (seam.Cell != SeamTable.None)
         {
             var flags = TakeFlags(i + 1);
-            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+            LoadCodePage();
             _a.AluLoad(8, 7, Data, CellOf(seam));
-            _edgeStubs.Add(new EdgeStub { Condition = _a.JumpIf(5), Target = target, Count = i + 1, Flags = flags, IsSwapped = _isSwapped, Seam = seam });
+            _edgeStubs.Add(new EdgeStub { Condition = _a.JumpIf(5), Target = target, Count = i + 1, Flags = flags, IsSwapped = _isSwapped, PageDistance = _pageDistance, Seam = seam });
         }
 
-        _a.LoadAddress(WordSize, Data, new HostOperand(Data, target & ~0xFFF));
-        _a.Store(8, HostOperand.State(RegisterOffset.RipPage), Data);
+        _pageDistance += target & ~0xFFF;
     }
 
     private static HostOperand CellOf(in Seam seam) => HostOperand.State(SeamTable.TableOffset + (seam.Cell * sizeof(ulong)));
@@ -90,7 +85,7 @@ internal sealed unsafe partial class BlockTranslator
         _cache.Link(_cache.AddEdge(_a.Position - sizeof(int), null), seam.Target!);
         _a.AluLoad(8, 7, Data, new HostOperand(State, Address, 0, JumpCacheEntry.TableOffset + JumpCacheEntry.CodeOffset));
         var differs = _a.JumpIf(5);
-        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+        _a.Load(8, Data, RipPage);
         _a.Store(8, CellOf(seam), Data);
         _a.Bind(differs);
     }

@@ -19,14 +19,16 @@ internal sealed unsafe partial class BlockTranslator
 
     private static HostOperand SiteField(int site, int offset) => HostOperand.State(VcpuMemory.SiteTlbOffset + (site * sizeof(SiteEntry)) + offset);
 
+    private static HostOperand SiteHistoryField(int site, int offset) => HostOperand.State(VcpuMemory.SiteTlbOffset + SiteTlb.HistoryOffset + (site * sizeof(SiteHistory)) + offset);
+
     private static HostOperand SiteListField(int offset) => HostOperand.State(VcpuMemory.SiteTlbOffset + offset);
 
     /// <summary>As <see cref="Lookup"/>.</summary>
     private HostOperand LookupAtSite(int site, int i, in FlagRecovery flags, int sizeBytes, bool writes, bool isAligned, bool keepsData)
     {
         _a.AluLoad(8, 6, Address, SiteField(site, SiteEntry.TagOffset));
-        _a.AluLoad(8, 7, Address, SiteField(site, SiteEntry.LimitOffset));
-        var miss = _a.JumpIf(3);
+        _a.Alu(8, 7, Address, 4096 - sizeBytes);
+        var miss = _a.JumpIf(7);
         _siteMisses.Add(new SiteMiss
         {
             Jump = miss,
@@ -74,21 +76,21 @@ internal sealed unsafe partial class BlockTranslator
         var compared = EmitTlbTest(miss.Mode, miss.SizeBytes, miss.Writes);
         var table = TlbEntry.TableOf(miss.Mode);
         var absent = _a.JumpIf(7);
-        _a.Add8(SiteField(miss.Site, SiteEntry.MissesOffset), 1);
+        _a.Add8(SiteHistoryField(miss.Site, SiteHistory.MissesOffset), 1);
         var often = _a.JumpIf(2);
-        _a.Alu(8, 7, SiteField(miss.Site, SiteEntry.LimitOffset), 0);
+        _a.Compare8(SiteHistoryField(miss.Site, SiteHistory.IsFilledOffset), 0);
         var isListed = _a.JumpIf(5);
         _a.Push(Data);
         _a.Load(4, Data, SiteListField(SiteTlb.FilledCountOffset));
         _a.StoreImmediate(4, new HostOperand(State, Data, 2, VcpuMemory.SiteTlbOffset + SiteTlb.FilledOffset), miss.Site);
         _a.Alu(4, 0, SiteListField(SiteTlb.FilledCountOffset), 1);
         _a.Pop(Data);
+        _a.StoreImmediate8(SiteHistoryField(miss.Site, SiteHistory.IsFilledOffset), 1);
         _a.Bind(isListed);
         _a.PushMemory(new HostOperand(State, Data, 0, table + (miss.Writes ? TlbEntry.WriteTagOffset : TlbEntry.ReadTagOffset)));
         _a.PopMemory(SiteField(miss.Site, SiteEntry.TagOffset));
         _a.PushMemory(new HostOperand(State, Data, 0, table + TlbEntry.PageOffset));
         _a.PopMemory(SiteField(miss.Site, SiteEntry.PageOffset));
-        _a.StoreImmediate(8, SiteField(miss.Site, SiteEntry.LimitOffset), 4097 - miss.SizeBytes);
         _a.Jump(miss.Resume);
         _slowPaths[miss.Path] = _slowPaths[miss.Path] with { Second = often };
         NoteMiss(miss.Path, new TlbMiss(absent, compared, miss.Mode, miss.Writes));

@@ -107,8 +107,7 @@ internal sealed unsafe partial class BlockTranslator
     private void EmitShadowedExit(int target, int code)
     {
         _a.StoreImmediate8(HostOperand.State(s_shadow), (byte)InterruptShadow.Sti);
-        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-        _a.LoadAddress(WordSize, Data, new HostOperand(Data, target));
+        LoadCodeAddress(WordSize, target);
         _a.Store(8, HostOperand.State(RegisterOffset.Rip), Data);
         _a.MoveImmediate(Address, code);
         _a.Jump(_cache.Thunks.Exit);

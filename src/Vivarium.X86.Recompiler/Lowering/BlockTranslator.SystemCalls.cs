@@ -36,7 +36,7 @@ internal sealed unsafe partial class BlockTranslator
         EmitAllFlags();
         _a.Alu(4, 4, Data, ~(int)Rflags.Rf);
         _a.Store(8, HostOperand.Gpr(GuestR11), Data);
-        _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
+        _a.Load(8, Data, RipPage);
         _a.LoadAddress(8, Of(GuestRcx), new HostOperand(Data, OpAt(i)->PageOffset + OpAt(i)->Length));
 
         // Of the image CF to SF are in the high byte, OF in the low one.

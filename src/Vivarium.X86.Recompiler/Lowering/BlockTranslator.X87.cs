@@ -176,8 +176,7 @@ internal sealed unsafe partial class BlockTranslator
         _x87Note = new X87Note(op->PageOffset, (ushort)op->Immediate, IsPending: true);
         if (LeavesBeforeNote(i + 1))
         {
-            _a.Load(8, Data, HostOperand.State(RegisterOffset.RipPage));
-            _a.LoadAddress(WordSize, Data, new HostOperand(Data, op->PageOffset));
+            LoadCodeAddress(WordSize, op->PageOffset);
             _a.Store(8, HostOperand.State(s_fip), Data);
             _a.StoreImmediate16(HostOperand.State(s_fop), (ushort)op->Immediate);
             _x87Note = default;

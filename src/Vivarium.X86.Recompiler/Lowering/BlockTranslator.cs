@@ -56,6 +56,7 @@ internal sealed unsafe partial class BlockTranslator
         _finishedPaths = 0;
         _edgeStubs.Clear();
         _retries.Clear();
+        _pageDistance = 0;
         _siteMisses.Clear();
         Classify();
         AnalyzeFlags();
@@ -85,6 +86,7 @@ internal sealed unsafe partial class BlockTranslator
             EmitEdge(run.EndOffset, run.Count);
         }
 
+        _pageDistance = 0;
         EmitSlowPaths();
         EmitEdgeStubs();
         return cache.Add(new BlockKey(run.Gpa, run.SecondPageGpa, mode), _entry, _a.Position, count, isHot, run, FollowedBlocks(seams), exits ?? new ExitSamples());
@@ -274,6 +276,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>The interpreter executes it. False if it ends the block.</summary>
     private bool Interpret(int i)
     {
+        SettleCodePage();
         var leaves = OpAt(i)->Code is OpCode.CallAndLeave or (>= OpCode.Jump and <= OpCode.JumpNle);
         var mayStay = leaves && MayStay(i);
         var record = AddRecord(i, OpRecordFlags.NotLowered | (leaves ? OpRecordFlags.Leave : 0) | (mayStay ? OpRecordFlags.MayStay : 0), TakeFlags(i));

@@ -21,6 +21,9 @@ internal unsafe struct EdgeStub
     /// <summary>The block's own assignment of registers holds where the conditional jump is.</summary>
     public bool IsSwapped;
 
+    /// <summary>Bytes from the page in the state to that of the jump.</summary>
+    public int PageDistance;
+
     /// <summary>The flags are only in the host's register.</summary>
     public bool SavesFlags;
 

@@ -11,6 +11,10 @@ internal unsafe struct SlowPath
     public byte* Second;
     public int Record;
 
+    /// <summary>Bytes from the page in the state to that of the code, at the lookup and at <see cref="Resume"/>.</summary>
+    public int PageDistance;
+    public int ResumeDistance;
+
     /// <summary>The last instruction that the interpreter executes.</summary>
     public int End;
 

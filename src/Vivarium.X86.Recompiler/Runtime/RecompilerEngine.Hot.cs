@@ -63,9 +63,9 @@ internal sealed unsafe partial class RecompilerEngine
             }
 
             var now = Age;
-            if (_core.Tlb.Sites[record.Site].Since == 0 || IsWorthItsEntry(record.Site, CountedSiteMisses, _cache.BlockAt(record.Block).RunsPerUnit, now))
+            if (_core.Tlb.Sites.HistoryOf(record.Site).Since == 0 || IsWorthItsEntry(record.Site, CountedSiteMisses, _cache.BlockAt(record.Block).RunsPerUnit, now))
             {
-                _core.Tlb.Sites[record.Site].Since = Math.Max(1, now);
+                _core.Tlb.Sites.HistoryOf(record.Site).Since = Math.Max(1, now);
                 return;
             }
 
@@ -83,7 +83,7 @@ internal sealed unsafe partial class RecompilerEngine
     {
         for (var site = 0; site < _cache.Sites.Count; site++)
         {
-            var misses = _core.Tlb.Sites[site].Misses;
+            var misses = _core.Tlb.Sites.HistoryOf(site).Misses;
             if (_cache.Sites.KeyOf(site).Block == block.Key && misses >= MinSiteMisses && !IsWorthItsEntry(site, misses, block.RunsPerUnit, now))
             {
                 _cache.Sites.GiveUp(site);
@@ -92,7 +92,7 @@ internal sealed unsafe partial class RecompilerEngine
     }
 
     private bool IsWorthItsEntry(int site, int misses, double runsPerUnit, uint now) =>
-        misses * SiteMissCost < (now - _core.Tlb.Sites[site].Since) * runsPerUnit;
+        misses * SiteMissCost < (now - _core.Tlb.Sites.HistoryOf(site).Since) * runsPerUnit;
 
     /// <summary>The block of a number if it is in use and can be translated again now; null if not. Under the cache's gate.</summary>
     private TranslatedBlock? CanReplace(int number)

@@ -254,6 +254,11 @@ internal sealed unsafe partial class RecompilerEngine : IExecutionEngine
             _isDisposed = true;
         }
 
+        lock (_cache.Gate)
+        {
+            _cache.Sites.Leave(_core.Tlb.Sites);
+        }
+
         _handle.Free();
         _run.Dispose();
     }

@@ -1,43 +1,81 @@
+using System.Security.Cryptography;
+
 namespace Vivarium.X86;
 
 /// <summary>
 /// One entry for each access of hot code, in native memory that emitted code fills. Most accesses meet one page for long, and their entry is
 /// read without waiting for the address. What an entry says holds as long as nothing is flushed: it is a copy of one of the TLB's.
 /// </summary>
+/// <remarks>
+/// An empty entry has a tag that no address of the guest's comes near: it is not canonical, and 50 bits of it are random. A guest that guesses them, where
+/// each try faults, gets at a page of its own that nothing else uses.
+/// </remarks>
 internal sealed unsafe class SiteTlb
 {
     /// <summary>Entries of a vCPU.</summary>
     public const int Count = 8192;
 
+    /// <summary>Above the page's offset and below bit 62, which is not as bit 63 is.</summary>
+    private const int RandomBits = 50;
+
     private readonly SiteEntry* _entries;
+    private readonly SiteHistory* _histories;
     private readonly int* _filled;
     private readonly int* _filledCount;
+    private readonly SiteEntry _empty;
+    private int _opened;
 
-    /// <summary>Takes zeroed room for <see cref="SizeBytes"/>: the entries, the numbers of those that are filled, and how many they are.</summary>
+    /// <summary>Takes zeroed room for <see cref="SizeBytes"/>: entries, histories, the numbers of entries that are filled, how many they are, and a page.</summary>
     public SiteTlb(byte* memory)
     {
         _entries = (SiteEntry*)memory;
+        _histories = (SiteHistory*)(memory + HistoryOffset);
         _filled = (int*)(memory + FilledOffset);
         _filledCount = (int*)(memory + FilledCountOffset);
+        var random = 0UL;
+        RandomNumberGenerator.Fill(new Span<byte>(&random, sizeof(ulong)));
+        _empty = new SiteEntry { Tag = (1UL << 63) | ((random & ((1UL << RandomBits) - 1)) << 12), Page = (nint)(memory + UnusedPageOffset) };
     }
 
+    /// <summary>From the first entry to the first history.</summary>
+    public static int HistoryOffset => Count * sizeof(SiteEntry);
+
     /// <summary>From the first entry to the numbers of filled ones, 4 bytes each.</summary>
-    public static int FilledOffset => Count * sizeof(SiteEntry);
+    public static int FilledOffset => HistoryOffset + (Count * sizeof(SiteHistory));
 
     /// <summary>From the first entry to the count of filled ones, 4 bytes.</summary>
     public static int FilledCountOffset => FilledOffset + (Count * sizeof(int));
 
-    public static int SizeBytes => FilledCountOffset + 64;
+    public static int SizeBytes => UnusedPageOffset + 4096;
 
-    public ref SiteEntry this[int index] => ref _entries[index];
+    private static int UnusedPageOffset => FilledCountOffset + 64;
+
+    public ref SiteEntry this[int number] => ref _entries[number];
+
+    public ref SiteHistory HistoryOf(int number) => ref _histories[number];
+
+    /// <summary>Whether an entry leads nowhere.</summary>
+    public bool IsEmpty(int number) => _entries[number].Tag == _empty.Tag;
+
+    /// <summary>
+    /// Empties those below <paramref name="count"/> that never were in use; before, they must not be looked at by emitted code. By whoever has the gate of
+    /// the code, while the vCPU runs: it does not know of those entries yet.
+    /// </summary>
+    public void Open(int count)
+    {
+        for (; _opened < count; _opened++)
+        {
+            _entries[_opened] = _empty;
+        }
+    }
 
     /// <summary>Forgets everything.</summary>
     public void Flush()
     {
-        // SAFETY: an entry is in the list at most once, as it is put there when its limit leaves zero.
+        // SAFETY: an entry is in the list at most once, as it is put there when it was not marked as filled.
         for (var i = 0; i < *_filledCount; i++)
         {
-            _entries[_filled[i]].Limit = 0;
+            Empty(_filled[i]);
         }
 
         *_filledCount = 0;
@@ -52,7 +90,7 @@ internal sealed unsafe class SiteTlb
             var number = _filled[i];
             if (_entries[number].Page == page)
             {
-                _entries[number].Limit = 0;
+                Empty(number);
             }
             else
             {
@@ -62,5 +100,11 @@ internal sealed unsafe class SiteTlb
         }
 
         *_filledCount = kept;
+    }
+
+    private void Empty(int number)
+    {
+        _entries[number] = _empty;
+        _histories[number].IsFilled = 0;
     }
 }

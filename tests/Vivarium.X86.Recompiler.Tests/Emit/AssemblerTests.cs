@@ -40,6 +40,13 @@ public sealed unsafe class AssemblerTests
                     Assert.Equal(13, shift.Immediate8);
                 }
 
+                for (var b = 0; b < 16; b++)
+                {
+                    var source = b;
+                    var product = Check(Mnemonic.Imul, x => x.Multiply(size, register, source, unchecked((int)0x9E3779B9)), named, size == 8 ? Full(b) : Half(b));
+                    Assert.Equal(unchecked((int)0x9E3779B9), (int)product.GetImmediate(2));
+                }
+
                 foreach (var value in s_displacements)
                 {
                     for (var operation = 0; operation < 8; operation++)

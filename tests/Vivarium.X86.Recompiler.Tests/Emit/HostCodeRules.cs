@@ -26,6 +26,7 @@ internal static class HostCodeRules
         return host.Mnemonic switch
         {
             Mnemonic.Rorx => IsSlotOf(part, i),
+            Mnemonic.Imul => part.IsWayOut && host is { Code: Code.Imul_r32_rm32_imm32, Op0Register: Register.ESI, Op1Register: Register.EDI } && (int)host.GetImmediate(2) == JumpCacheEntry.HashFactor,
             Mnemonic.Sar when part.Kind is LoweringKind.SystemReturn or LoweringKind.BitTestBeyond => true,
             Mnemonic.Movsx or Mnemonic.Movsxd when part.Kind == LoweringKind.BitTestBeyond => host.Op0Register == Register.RDI,
             Mnemonic.Movsx or Mnemonic.Sar => part.Kind == LoweringKind.Divide,

@@ -185,17 +185,15 @@ internal sealed class HostMemoryRules
         return null;
     }
 
-    /// <summary>The entry of a site says what it was looked up for; its address holds once the limit was compared.</summary>
+    /// <summary>What a site is for says whether it may be written; its address holds once the end of the access was compared.</summary>
     private string? FollowSite(EmittedPart part, in Instruction host, (int Number, int Offset) site)
     {
         switch (site.Offset)
         {
-            case SiteEntry.TagOffset: (_tested, _address, _site) = (null, null, site.Number); return null;
-            case SiteEntry.LimitOffset when _site == site.Number:
-                var key = part.Block.Cache.Sites.KeyOf(site.Number);
-                _tested = new Span(key.SizeBytes, key.IsWrite);
+            case SiteEntry.TagOffset:
+                (_tested, _address, _site) = (new Span(0, part.Block.Cache.Sites.KeyOf(site.Number).IsWrite), null, site.Number);
                 return null;
-            case SiteEntry.PageOffset when _site == site.Number && _tested is not null:
+            case SiteEntry.PageOffset when _site == site.Number && _tested is { Bytes: > 0 } tested && tested.Bytes == part.Block.Cache.Sites.KeyOf(site.Number).SizeBytes:
                 (host.Mnemonic == Mnemonic.Add ? ref _address : ref _page) = _tested;
                 _tested = null;
                 return null;

@@ -9,15 +9,21 @@ internal static unsafe class SiteRules
     public static (int Number, int Offset)? SiteOf(in Instruction host)
     {
         var offset = (int)host.MemoryDisplacement64 - VcpuMemory.SiteTlbOffset;
-        return host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset >= 0 && offset < SiteTlb.FilledOffset
+        return host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset >= 0 && offset < SiteTlb.HistoryOffset
             ? (offset / sizeof(SiteEntry), offset % sizeof(SiteEntry)) : null;
+    }
+
+    private static (int Number, int Offset)? HistoryOf(in Instruction host)
+    {
+        var offset = (int)host.MemoryDisplacement64 - VcpuMemory.SiteTlbOffset - SiteTlb.HistoryOffset;
+        return host is { MemoryBase: Register.R15, MemoryIndex: Register.None } && offset >= 0 && offset < SiteTlb.FilledOffset - SiteTlb.HistoryOffset
+            ? (offset / sizeof(SiteHistory), offset % sizeof(SiteHistory)) : null;
     }
 
     /// <summary>Whether an instruction reads a site's entry as a lookup does.</summary>
     public static bool Allows(EmittedPart part, in Instruction host, int offset) => part.HasAccess && SiteOf(host) is { } site && site.Offset switch
     {
         SiteEntry.TagOffset => host is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI },
-        SiteEntry.LimitOffset => host is { Mnemonic: Mnemonic.Cmp, Op0Register: Register.RSI },
         SiteEntry.PageOffset => host is { Mnemonic: Mnemonic.Add, Op0Register: Register.RSI } || StateFieldRules.IsLoad(host, Register.RDI),
         _ => false,
     };
@@ -47,21 +53,21 @@ internal static unsafe class SiteRules
             each => each is { Mnemonic: Mnemonic.Xor, Op0Register: Register.RSI } && IsTlb(each, tag),
             each => each is { Mnemonic: Mnemonic.Cmp, Op0Register: Register.RSI } && (int)each.GetImmediate(1) == 4096 - key.SizeBytes,
             each => each.ConditionCode == ConditionCode.a && IsSlow(each),
-            each => Is(each, Mnemonic.Add, SiteEntry.MissesOffset) && each is { MemorySize: MemorySize.UInt8, Immediate8: 1 },
+            each => IsHistory(each, Mnemonic.Add, SiteHistory.MissesOffset) && each is { MemorySize: MemorySize.UInt8, Immediate8: 1 },
             each => each.ConditionCode == ConditionCode.b && IsSlow(each),
-            each => Is(each, Mnemonic.Cmp, SiteEntry.LimitOffset) && each.GetImmediate(1) == 0,
-            each => each.ConditionCode == ConditionCode.ne && each.NearBranchTarget == host[^6].IP,
+            each => IsHistory(each, Mnemonic.Cmp, SiteHistory.IsFilledOffset) && each is { MemorySize: MemorySize.UInt8 or MemorySize.Int8 } && each.GetImmediate(1) == 0,
+            each => each.ConditionCode == ConditionCode.ne && each.NearBranchTarget == host[^5].IP,
             each => each is { Mnemonic: Mnemonic.Push, Op0Register: Register.RDI },
             each => each is { Code: Code.Mov_r32_rm32, Op0Register: Register.EDI } && (int)each.MemoryDisplacement64 - list == SiteTlb.FilledCountOffset,
             each => each is { Code: Code.Mov_rm32_imm32, MemoryBase: Register.R15, MemoryIndex: Register.RDI, MemoryIndexScale: 4 }
                 && (int)each.MemoryDisplacement64 - list == SiteTlb.FilledOffset && (int)each.Immediate32 == site.Number,
             each => each is { Mnemonic: Mnemonic.Add, MemorySize: MemorySize.UInt32 or MemorySize.Int32 } && (int)each.MemoryDisplacement64 - list == SiteTlb.FilledCountOffset && each.GetImmediate(1) == 1,
             each => each is { Mnemonic: Mnemonic.Pop, Op0Register: Register.RDI },
+            each => IsHistory(each, Mnemonic.Mov, SiteHistory.IsFilledOffset) && each is { MemorySize: MemorySize.UInt8 or MemorySize.Int8 } && each.GetImmediate(1) == 1,
             each => each is { Mnemonic: Mnemonic.Push } && IsTlb(each, tag),
             each => Is(each, Mnemonic.Pop, SiteEntry.TagOffset),
             each => each is { Mnemonic: Mnemonic.Push } && IsTlb(each, 16),
             each => Is(each, Mnemonic.Pop, SiteEntry.PageOffset),
-            each => Is(each, Mnemonic.Mov, SiteEntry.LimitOffset) && (int)each.GetImmediate(1) == 4097 - key.SizeBytes,
             each => each.Mnemonic == Mnemonic.Jmp && IsResumed(each),
         ];
         if (host.Count != expected.Length)
@@ -81,6 +87,8 @@ internal static unsafe class SiteRules
 
         bool Is(in Instruction each, Mnemonic mnemonic, int offset) => each.Mnemonic == mnemonic && SiteOf(each) == (site.Number, offset);
 
+        bool IsHistory(in Instruction each, Mnemonic mnemonic, int offset) => each.Mnemonic == mnemonic && HistoryOf(each) == (site.Number, offset);
+
         bool IsTlb(in Instruction each, int offset) => each is { MemoryBase: Register.R15, MemoryIndex: Register.RDI, MemoryIndexScale: 1 }
             && (int)each.MemoryDisplacement64 - part.TlbTable == offset;
 
@@ -91,7 +99,7 @@ internal static unsafe class SiteRules
         {
             var target = each.NearBranchTarget;
             var before = part.Block.Host.Find(one => one.NextIP == target);
-            return before.ConditionCode == ConditionCode.ae && before.NearBranchTarget == (ulong)part.Place.Start;
+            return before.ConditionCode == ConditionCode.a && before.NearBranchTarget == (ulong)part.Place.Start;
         }
     }
 }

@@ -89,6 +89,85 @@ public sealed class SeamTests
         Second,
         Second));
 
+    /// <summary>Behind the jump comes all that must know which page it is in: what the interpreter does, ways out, addresses relative to the code.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void WhatIsRelativeToTheCodeBehindAJump(int hotSamples) => Check(hotSamples, Rounds / 4, static program => program.Load(
+        static code =>
+        {
+            var (constant, odd, even, callee) = (code.CreateLabel(), code.CreateLabel(), code.CreateLabel(), code.CreateLabel());
+            code.add(rax, __qword_ptr[constant]);
+            code.mov(rsi, GuestProgram.Data + 0xFFC);
+            code.adc(rax, __[rsi]);
+            code.str(esi);
+            code.add(rax, __qword_ptr[constant]);
+            code.fld(__qword_ptr[constant]);
+            code.fnstenv(__[rbx]);
+            code.add(rax, __[rbx + 12]);
+            code.fstp(st0);
+            code.test(ecx, 1);
+            code.jz(even);
+            code.jmp(odd);
+            code.Label(ref constant);
+            code.dq(0x4045_1234_5678_9ABC);
+            code.Label(ref even);
+            code.lea(rsi, __[constant]);
+            code.add(rax, rsi);
+            code.call(callee);
+            code.mov(__qword_ptr[rbx + 64], rax);
+            code.jmp(Third);
+            code.Label(ref callee);
+            code.add(rax, __[rsp]);
+            code.ret();
+            code.Label(ref odd);
+            code.push(rcx);
+            code.lea(rsi, __[constant]);
+            code.lea(rdi, __[rbx + 64]);
+            code.mov(ecx, 2);
+            code.rep.movsd();
+            code.add(rax, rsi);
+            code.pop(rcx);
+            code.jmp(Third);
+        },
+        Second,
+        Second));
+
+    /// <summary>An operand and an address relative to the code, with nothing beside them that sets right which page it is in.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void AnOperandRelativeToTheCodeBehindAJump(int hotSamples) => Check(hotSamples, Rounds, static program => program.Load(
+        static code =>
+        {
+            var constant = code.CreateLabel();
+            code.lea(rsi, __[constant]);
+            code.adc(rax, rsi);
+            code.xor(rax, __qword_ptr[constant]);
+            code.jmp(Third);
+            code.Label(ref constant);
+            code.dq(0x4045_1234_5678_9ABC);
+        },
+        Second,
+        Second));
+
+    /// <summary>The instruction behind the jump ends the block, and what comes behind it is reached from there.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void InterruptsAreAllowedBehindAJump(int hotSamples) => Check(hotSamples, Rounds / 4, static program => program.Load(
+        static code =>
+        {
+            code.sti();
+            code.adc(rax, __[rbx]);
+            code.cli();
+            code.jmp(Third);
+        },
+        Second,
+        Second));
+
     /// <summary>Code that a store changes and a jump in its page leads to, in code that is hot at once.</summary>
     [Theory]
     [InlineData(0)]

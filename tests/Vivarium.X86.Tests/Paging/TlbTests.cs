@@ -108,6 +108,33 @@ public sealed unsafe class TlbTests
         }
     }
 
+    /// <summary>Emitted code has one comparison alone between it and a page of the host's.</summary>
+    [Fact]
+    public void NoCanonicalAddressComesNearAnEmptySite()
+    {
+        var memory = (byte*)NativeMemory.AllocZeroed((nuint)(Tlb.SizeBytes + SiteTlb.SizeBytes));
+        try
+        {
+            var sites = new SiteTlb(memory + Tlb.SizeBytes);
+            sites.Open(SiteTlb.Count);
+            for (var number = 0; number < SiteTlb.Count; number++)
+            {
+                var (tag, page) = (sites[number].Tag, sites[number].Page);
+                Assert.True(sites.IsEmpty(number));
+                Assert.Equal(0b10UL, tag >> 62);
+                Assert.InRange(page, (nint)memory + Tlb.SizeBytes + SiteTlb.FilledCountOffset + sizeof(int), (nint)memory + Tlb.SizeBytes + SiteTlb.SizeBytes - 4096);
+            }
+
+            var tagOfOne = sites[0].Tag;
+            new SiteTlb(memory + Tlb.SizeBytes).Open(1);
+            Assert.NotEqual(tagOfOne, sites[0].Tag);
+        }
+        finally
+        {
+            NativeMemory.Free(memory);
+        }
+    }
+
     /// <summary>Such an entry is a copy, and stays when the table needs the place for another page.</summary>
     [Fact]
     public void AFlushReachesTheSiteOfAPageThatTheTableHasLost()
@@ -119,16 +146,17 @@ public sealed unsafe class TlbTests
             var tlb = new Tlb((TlbEntry*)memory, new SiteTlb(sites));
             var lost = new Operation(Fill, 0, 0x5000, 1, false);
             Apply(tlb, [], lost);
-            tlb.Sites[7] = new SiteEntry { Tag = lost.Page, Limit = 4089, Page = lost.Host };
+            tlb.Sites.Open(8);
+            tlb.Sites[7] = new SiteEntry { Tag = lost.Page, Page = lost.Host };
             *(int*)(sites + SiteTlb.FilledOffset) = 7;
             *(int*)(sites + SiteTlb.FilledCountOffset) = 1;
             var others = Enumerable.Range(1, 4).Select(n => new Operation(Fill, 0, 0x5000 + ((ulong)(n * Tlb.Beside) << 12), n + 1, false)).ToList();
             others.ForEach(other => Apply(tlb, [], other));
             Assert.Null(Found(tlb, 0, lost.Page));
             tlb.FlushHostPage(others[^1].Host);
-            Assert.NotEqual(0UL, tlb.Sites[7].Limit);
+            Assert.False(tlb.Sites.IsEmpty(7));
             tlb.FlushHostPage(lost.Host);
-            Assert.Equal(0UL, tlb.Sites[7].Limit);
+            Assert.True(tlb.Sites.IsEmpty(7));
         }
         finally
         {
