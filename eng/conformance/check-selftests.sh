@@ -32,7 +32,7 @@ build_programs() {
   for package in "$work"/packages/*.deb; do
     dpkg -x "$package" "$work/root"
   done
-  tar -C "$work/source" --strip-components=1 -xf "$work/root/usr/src/linux-source-6.1.tar.xz" linux-source-6.1/tools/testing/selftests
+  tar -C "$work/source" --strip-components=1 -xf "$work/root/usr/src/linux-source-6.1.tar.xz" linux-source-6.1/tools/testing/selftests linux-source-6.1/arch/x86/include/asm/desc_defs.h
 
   local source=$work/source/tools/testing/selftests/x86 lib32=$work/root/usr/lib32 gcc32 names bits name extra=()
   gcc32=$(dirname "$(find "$work/root/usr/lib/gcc" -name libgcc.a | head -1)")
