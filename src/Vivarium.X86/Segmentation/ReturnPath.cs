@@ -50,7 +50,7 @@ internal static unsafe class ReturnPath
         return true;
     }
 
-    /// <summary>Data and non-conforming code segments more privileged than the new level become null.</summary>
+    /// <summary>Data and non-conforming code segments more privileged than the new level become null, and null selectors lose their RPL.</summary>
     public static void DropInnerSegments(CpuCore c, int cpl)
     {
         DropIfInner(c, X86Segment.Es, cpl);
@@ -62,6 +62,12 @@ internal static unsafe class ReturnPath
     private static void DropIfInner(CpuCore c, X86Segment segment, int cpl)
     {
         ref var register = ref c.Segment((int)segment);
+        if (DescriptorTables.IsNull(register.Selector))
+        {
+            // The rest stays: FS and GS have a base in 64-bit mode.
+            register.Selector = 0;
+        }
+
         var conformingCode = (register.Attributes & 0xC) == 0xC;
         if (register.IsUsable && register.Dpl < cpl && !conformingCode)
         {

@@ -80,6 +80,24 @@ public sealed class GateTests
         Assert.Equal((0, GuestProgram.UserData), (program.Cpu.GetSegment(X86Segment.Es).Selector, program.Cpu.GetSegment(X86Segment.Ds).Selector));
     }
 
+    /// <summary>Linux' sigreturn_32 expects it, and the host's processor does it.</summary>
+    [Fact]
+    public void NullSelectorsLoseTheirRplOnTheWayToTheOuterLevel()
+    {
+        using var program = GuestProgram.Protected(code =>
+        {
+            code.mov(ebx, 3);
+            code.mov(gs, ebx);
+            code.call((ushort)(GuestProgram.Free | 3), 0);
+            code.@int(0x80);
+        }).AsUser();
+        program.SetDescriptor(GuestProgram.Free, GuestProgram.Gate(GuestProgram.Code32, (uint)Inner, 0xEC));
+        program.Load(code => { code.mov(eax, 2); code.mov(fs, eax); code.mov(edx, gs); code.retf(); }, Inner, Inner);
+        program.Run().AssertFault(0x80);
+        Assert.Equal(3UL, program[X86Register.Rdx]);
+        Assert.Equal((0, 0), (program.Cpu.GetSegment(X86Segment.Fs).Selector, program.Cpu.GetSegment(X86Segment.Gs).Selector));
+    }
+
     [Fact]
     public void ACallGateWithoutPrivilegeFaults()
     {
