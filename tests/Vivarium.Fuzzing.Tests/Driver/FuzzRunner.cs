@@ -80,8 +80,15 @@ internal sealed class FuzzRunner(FuzzTarget target, int seed, FuzzLimits? limits
         return null;
     }
 
-    /// <summary>Half of the time one of the last that were new.</summary>
-    private byte[] Pick() => _corpus[_random.Next(2) == 0 ? _random.Next(_corpus.Count) : _random.Next(Math.Max(0, _corpus.Count - 32), _corpus.Count)];
+    /// <summary>One of all, of the last that were new, or of the seeds.</summary>
+    private byte[] Pick() => _corpus[_random.Next(3) switch
+    {
+        0 => _random.Next(_corpus.Count),
+        1 => _random.Next(Math.Max(0, _corpus.Count - 32), _corpus.Count),
+
+        // Among hundreds the first, which are whole and short, would hardly be chosen any more.
+        _ => _random.Next(Math.Max(1, target.Seeds.Count)),
+    }];
 
     private FuzzFailure? Try(byte[] input)
     {

@@ -29,6 +29,7 @@ internal sealed class NvmeTarget(bool isBroken) : FuzzTarget
         }
 
         var tails = new int[4];
+        var isWritten = false;
         var choices = new FuzzInput(input);
         for (var step = 0; !choices.IsEmpty && step < MaxSteps; step++)
         {
@@ -47,6 +48,7 @@ internal sealed class NvmeTarget(bool isBroken) : FuzzTarget
                     driver.Controller.WriteBar(0, choices.U8(), 1 << choices.Below(4), choices.U32());
                     break;
                 case 3:
+                    isWritten = true;
                     memory.TryWrite((ulong)choices.U16() << 4, choices.Bytes(choices.Below(64)));
                     break;
                 default:
@@ -56,10 +58,13 @@ internal sealed class NvmeTarget(bool isBroken) : FuzzTarget
             }
 
             events.RunAll();
-            // What a command was answered with: its status and phase stand in the completion queues.
             reached.Note(16, driver.Controller.ReadBar(0, 0x1C, 4, out var status) == IoResult.Ok ? (long)status : -1);
-            reached.Note(17, BitConverter.ToUInt16(memory.Bytes, (int)QueueGpa + 0x1000 + 14));
-            reached.Note(18, BitConverter.ToUInt16(memory.Bytes, (int)QueueGpa + 0x3000 + 14));
+            if (!isWritten)
+            {
+                // What a command was answered with: its status and phase stand in the completion queues, unless the input wrote there itself.
+                reached.Note(17, BitConverter.ToUInt16(memory.Bytes, (int)QueueGpa + 0x1000 + 14));
+                reached.Note(18, BitConverter.ToUInt16(memory.Bytes, (int)QueueGpa + 0x3000 + 14));
+            }
         }
     }
 
