@@ -22,7 +22,7 @@ internal sealed unsafe class SiteTlb
     private readonly SiteHistory* _histories;
     private readonly int* _filled;
     private readonly int* _filledCount;
-    private readonly SiteEntry _empty;
+    private SiteEntry _empty;
     private int _opened;
 
     /// <summary>Takes zeroed room for <see cref="SizeBytes"/>: entries, histories, the numbers of entries that are filled, how many they are, and a page.</summary>
@@ -32,9 +32,7 @@ internal sealed unsafe class SiteTlb
         _histories = (SiteHistory*)(memory + HistoryOffset);
         _filled = (int*)(memory + FilledOffset);
         _filledCount = (int*)(memory + FilledCountOffset);
-        var random = 0UL;
-        RandomNumberGenerator.Fill(new Span<byte>(&random, sizeof(ulong)));
-        _empty = new SiteEntry { Tag = (1UL << 63) | ((random & ((1UL << RandomBits) - 1)) << 12), Page = (nint)(memory + UnusedPageOffset) };
+        _empty.Page = (nint)(memory + UnusedPageOffset);
     }
 
     /// <summary>From the first entry to the first history.</summary>
@@ -63,6 +61,12 @@ internal sealed unsafe class SiteTlb
     /// </summary>
     public void Open(int count)
     {
+        if (_opened == 0)
+        {
+            // Not before: the interpreter has no use for it, and the first random number of a process takes milliseconds.
+            _empty.Tag = (1UL << 63) | ((BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) & ((1UL << RandomBits) - 1)) << 12);
+        }
+
         for (; _opened < count; _opened++)
         {
             _entries[_opened] = _empty;
