@@ -20,15 +20,19 @@ public sealed class FuzzRun
 
         var file = Environment.GetEnvironmentVariable("VIVARIUM_FUZZ_RECORD");
         using var record = file is { Length: > 0 } ? new InputRecord(file) : null;
-        var runner = new FuzzRunner(target, Setting("VIVARIUM_FUZZ_SEED", 1), record: record);
+        var folder = Environment.GetEnvironmentVariable("VIVARIUM_FUZZ_CORPUS") is { Length: > 0 } corpus ? new InputFolder(corpus) : null;
+        var runner = new FuzzRunner(target, Setting("VIVARIUM_FUZZ_SEED", 1), record: record, folder: folder, eachMinute: Tell);
         var failure = runner.Run(TimeSpan.FromSeconds(Setting("VIVARIUM_FUZZ_SECONDS", 60)));
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {runner.Inputs:N0} inputs, {runner.CorpusCount:N0} kept, {runner.FeatureCount:N0} features and edges"));
+        Tell(runner);
         if (failure is not null && file is { Length: > 0 })
         {
             File.WriteAllBytes(file + ".failed", failure.Input);
         }
 
         Assert.True(failure is null, failure?.ToString());
+
+        void Tell(FuzzRunner run) => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{name}: {run.Inputs:N0} inputs, {run.CorpusCount:N0} kept, {run.FeatureCount:N0} features and edges"));
     }
 
     private static int Setting(string name, int otherwise) =>

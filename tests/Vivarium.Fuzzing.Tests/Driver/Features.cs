@@ -2,13 +2,19 @@ using System.IO.Hashing;
 
 namespace Vivarium.Fuzzing.Tests;
 
-/// <summary>What inputs reached so far: what targets say of themselves and, in instrumented assemblies, edges of their code.</summary>
+/// <summary>
+/// What inputs reached so far: what targets say of themselves and, in instrumented assemblies, edges of their code. An input runs between
+/// <see cref="Begin"/> and <see cref="End"/>; one that was new runs once more, between <see cref="BeginAgain"/> and <see cref="EndAgain"/>, as threads
+/// and timers of a target's own reach something new at any time.
+/// </summary>
 internal sealed class Features
 {
     private const int Count = 1 << 16;
-    private readonly bool[] _seen = new bool[Count];
-    private readonly byte[] _edges = new byte[EdgeTrace.SizeBytes];
-    private bool _isNew;
+    private const int EdgeBits = 8;
+    private readonly bool[] _seen = new bool[Count + (EdgeTrace.SizeBytes * EdgeBits)];
+    private readonly HashSet<int> _news = [];
+    private bool _isAgain;
+    private bool _recurred;
 
     /// <summary>Different features and edges (by rough counts) that were reached.</summary>
     public int Total { get; private set; }
@@ -21,6 +27,9 @@ internal sealed class Features
         BitConverter.TryWriteBytes(bytes[4..], value);
         Mark((int)(XxHash32.HashToUInt32(bytes) % Count));
     }
+
+    /// <summary>A value among many, by its magnitude: what registers hold is hardly ever news.</summary>
+    public void NoteMagnitude(int place, long value) => Note(place, value == 0 ? -1 : long.Log2(value & long.MaxValue));
 
     /// <summary>A sentence that tells how far an input came; numbers in it do not count.</summary>
     public void Note(string sentence)
@@ -40,12 +49,33 @@ internal sealed class Features
 
     public void Begin()
     {
-        _isNew = false;
+        _isAgain = false;
+        _news.Clear();
         EdgeTrace.Clear();
     }
 
     /// <summary>Whether the input since <see cref="Begin"/> reached something new.</summary>
     public bool End()
+    {
+        MarkEdges();
+        return _news.Count > 0;
+    }
+
+    public void BeginAgain()
+    {
+        _isAgain = true;
+        _recurred = false;
+        EdgeTrace.Clear();
+    }
+
+    /// <summary>Whether the input reached some of it again, and so is what reaches it.</summary>
+    public bool EndAgain()
+    {
+        MarkEdges();
+        return _recurred;
+    }
+
+    private void MarkEdges()
     {
         var trace = EdgeTrace.Counts;
         for (var i = 0; i < trace.Length; i += sizeof(ulong))
@@ -57,26 +87,25 @@ internal sealed class Features
 
             for (var k = i; k < i + sizeof(ulong); k++)
             {
-                // A bit for each power of two of the count, as loops that run once more are not news.
-                var bit = trace[k] == 0 ? 0 : 1 << int.Log2(trace[k]);
-                if ((_edges[k] & bit) != bit)
+                if (trace[k] != 0)
                 {
-                    _edges[k] |= (byte)bit;
-                    _isNew = true;
-                    Total++;
+                    // One for each power of two of the count, as loops that run once more are not news.
+                    Mark(Count + (k * EdgeBits) + int.Log2(trace[k]));
                 }
             }
         }
-
-        return _isNew;
     }
 
     private void Mark(int index)
     {
-        if (!_seen[index])
+        if (_isAgain)
+        {
+            _recurred |= _news.Contains(index);
+        }
+        else if (!_seen[index])
         {
             _seen[index] = true;
-            _isNew = true;
+            _news.Add(index);
             Total++;
         }
     }

@@ -4,9 +4,10 @@ namespace Vivarium.Fuzzing.Tests;
 
 /// <summary>
 /// Runs a target on the seeds and on mutations of inputs that reached something new, until the time is over or an input fails: by an exception, by
-/// taking too long, or by allocating too much. The inputs of a seed are the same each time, but for targets that use threads of their own.
+/// taking too long, or by allocating too much. The inputs of a seed are the same each time, but for targets that use threads of their own and for
+/// inputs of earlier runs.
 /// </summary>
-internal sealed class FuzzRunner(FuzzTarget target, int seed, FuzzLimits? limits = null, InputRecord? record = null)
+internal sealed class FuzzRunner(FuzzTarget target, int seed, FuzzLimits? limits = null, InputRecord? record = null, InputFolder? folder = null, Action<FuzzRunner>? eachMinute = null)
 {
     private const int MaxCorpus = 4096;
     private readonly FuzzLimits _limits = limits ?? new FuzzLimits();
@@ -29,8 +30,15 @@ internal sealed class FuzzRunner(FuzzTarget target, int seed, FuzzLimits? limits
         FuzzFailure? failure = null;
         var thread = new Thread(() => failure = Search(time)) { IsBackground = true, Name = "fuzz", Priority = ThreadPriority.BelowNormal };
         thread.Start();
-        while (!thread.Join(100))
+        var clock = Stopwatch.StartNew();
+        for (var told = 0; !thread.Join(100);)
         {
+            if (clock.Elapsed.TotalMinutes >= told + 1)
+            {
+                told++;
+                eachMinute?.Invoke(this);
+            }
+
             var started = Volatile.Read(ref _started);
             if (started != 0 && Stopwatch.GetElapsedTime(started) > _limits.Time)
             {
@@ -47,34 +55,71 @@ internal sealed class FuzzRunner(FuzzTarget target, int seed, FuzzLimits? limits
         var clock = Stopwatch.StartNew();
         foreach (var each in target.Seeds)
         {
+            _features.Begin();
             if (Try(each) is { } failure)
+            {
+                return Shrink(failure);
+            }
+
+            _features.End();
+        }
+
+        _corpus.AddRange(target.Seeds);
+        foreach (var each in folder?.Read() ?? [])
+        {
+            if (TryNew(each, isKnown: true) is { } failure)
             {
                 return Shrink(failure);
             }
         }
 
-        _corpus.AddRange(target.Seeds);
         var mutator = new Mutator(_random, target.Words, target.MaxInputBytes);
         while (clock.Elapsed < time)
         {
-            var input = mutator.Mutate(Pick(), Pick());
-            _features.Begin();
-            if (Try(input) is { } failure)
+            if (TryNew(mutator.Mutate(Pick(), Pick()), isKnown: false) is { } failure)
             {
                 return Shrink(failure);
             }
+        }
 
-            if (_features.End())
-            {
-                if (_corpus.Count < MaxCorpus)
-                {
-                    _corpus.Add(input);
-                }
-                else
-                {
-                    _corpus[_random.Next(target.Seeds.Count, MaxCorpus)] = input;
-                }
-            }
+        return null;
+    }
+
+    /// <summary>Runs an input, and keeps it if it reaches something new each time.</summary>
+    private FuzzFailure? TryNew(byte[] input, bool isKnown)
+    {
+        _features.Begin();
+        if (Try(input) is { } failure)
+        {
+            return failure;
+        }
+
+        if (!_features.End())
+        {
+            return null;
+        }
+
+        _features.BeginAgain();
+        if (Try(input) is { } second)
+        {
+            return second;
+        }
+
+        if (!_features.EndAgain())
+        {
+            return null;
+        }
+
+        if (_corpus.Count == MaxCorpus)
+        {
+            _corpus[_random.Next(target.Seeds.Count, MaxCorpus)] = input;
+            return null;
+        }
+
+        _corpus.Add(input);
+        if (!isKnown)
+        {
+            folder?.Write(input);
         }
 
         return null;

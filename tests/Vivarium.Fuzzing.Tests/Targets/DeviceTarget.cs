@@ -56,14 +56,14 @@ internal sealed class DeviceTarget(bool isBroken) : FuzzTarget
                     break;
                 case 1:
                     var port = s_ports[choices.Below(s_ports.Length)];
-                    reached.Note(port, plan.PortIo.ReadPort(port, 1 << choices.Below(3)) & 0xFF);
+                    reached.NoteMagnitude(port, plan.PortIo.ReadPort(port, 1 << choices.Below(3)));
                     break;
                 case 2:
                     plan.MmioPort.WriteMmio(Place(ref choices, bars), 1 << choices.Below(4), choices.U32());
                     break;
                 case 3:
                     var gpa = Place(ref choices, bars);
-                    reached.Note((int)(gpa >> 2), (long)plan.MmioPort.ReadMmio(gpa, 1 << choices.Below(4)) & 0xFF);
+                    reached.NoteMagnitude((int)(gpa >> 12), (long)plan.MmioPort.ReadMmio(gpa, 1 << choices.Below(4)));
                     break;
                 case 4:
                     plan.MmioPort.WriteMmio(MemoryLayout.PciConfigurationGpa + ((ulong)choices.Below(20) << 15) + choices.U8(), 1 << choices.Below(3), choices.U32());

@@ -46,11 +46,15 @@ internal sealed class FrameTarget(bool isBroken) : FuzzTarget
             first.Send([frame]);
         }
 
-        reached.Note(0, inbox.Count);
-        reached.Note(1, second.Count);
-        reached.Note(2, inbox.Kinds);
-        reached.Note(3, second.Kinds);
-        reached.Note(4, gateway.ConnectionCount);
+        reached.NoteMagnitude(0, inbox.Count);
+        reached.NoteMagnitude(1, second.Count);
+        for (var kind = 0; kind < 33; kind++)
+        {
+            reached.Note(2, (inbox.Kinds >> kind & 1) << kind);
+            reached.Note(3, (second.Kinds >> kind & 1) << kind);
+        }
+
+        reached.NoteMagnitude(4, gateway.ConnectionCount);
     }
 
     public override void Dispose() => _stop = true;

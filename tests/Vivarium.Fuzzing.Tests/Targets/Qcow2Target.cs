@@ -32,7 +32,7 @@ internal sealed class Qcow2Target(bool isBroken) : FuzzTarget
         var choice = image.Length == 0 ? 0 : image[^1];
         try
         {
-            var result = await Qcow2Check.RunAsync(new RecordingFile(image[..]), (Qcow2Repair)(choice % 3), null, CancellationToken.None);
+            var result = await Qcow2Check.RunAsync(new ImageFile(image[..], image.Length), (Qcow2Repair)(choice % 3), null, CancellationToken.None);
             reached.Note(0, (result.Corruptions > 0 ? 1 : 0) | (result.LeakedClusters > 0 ? 2 : 0) | (result.CompressedClusters > 0 ? 4 : 0));
         }
         catch (IOException refusal) when (refusal is DiskImageException or BlockIOException)
@@ -42,7 +42,7 @@ internal sealed class Qcow2Target(bool isBroken) : FuzzTarget
 
         try
         {
-            await using var disk = await Qcow2Disk.OpenAsync(new RecordingFile(image), new DiskOptions { IsReadOnly = choice >= 0xC0 }, BackingChain.Start("x"));
+            await using var disk = await Qcow2Disk.OpenAsync(new ImageFile(image[..], image.Length), new DiskOptions { IsReadOnly = choice >= 0xC0 }, BackingChain.Start("x"));
             foreach (var offset in (long[])[0, 4096, 100_000, disk.SizeBytes / 2, Math.Max(0, disk.SizeBytes - 4096)])
             {
                 if (offset > disk.SizeBytes)

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using Vivarium.Storage;
-using Vivarium.Storage.Tests;
 
 namespace Vivarium.Fuzzing.Tests;
 
@@ -10,6 +9,7 @@ namespace Vivarium.Fuzzing.Tests;
 internal sealed class VhdxTarget(bool isBroken) : FuzzTarget
 {
     private const int ImageBytes = 5 << 20;
+    private readonly byte[] _image = new byte[ImageBytes];
     private static readonly (int At, int Bytes)[] s_parts = [(0, 8), (64 << 10, 80), (192 << 10, 80), (2 << 20, 160), ((2 << 20) + (64 << 10), 32), (3 << 20, 64)];
 
     public override IReadOnlyList<byte[]> Seeds { get; } = [MakeSeed(512, 4), MakeSeed(4096, 8)];
@@ -18,32 +18,30 @@ internal sealed class VhdxTarget(bool isBroken) : FuzzTarget
 
     public override void Execute(ReadOnlySpan<byte> input, Features reached)
     {
-        var image = new byte[ImageBytes];
+        // All else is zero and stays so: the disk is read only.
+        var image = _image;
         var choices = new FuzzInput(input);
         foreach (var (at, bytes) in s_parts)
         {
+            image.AsSpan(at, bytes).Clear();
             choices.Bytes(bytes).CopyTo(image.AsSpan(at));
         }
 
         Seal(image.AsSpan(64 << 10, 4096));
         Seal(image.AsSpan(192 << 10, 64 << 10));
-        if (choices.U32() is > 0 and < ImageBytes and var length)
-        {
-            image = image[..(int)length];
-        }
-
-        ReadAsync(image, reached).GetAwaiter().GetResult();
-        if (isBroken && image.Length > (192 << 10) + 64 && image.AsSpan(192 << 10, 4).SequenceEqual("regi"u8))
+        var imageBytes = choices.U32() is > 0 and < ImageBytes and var length ? (int)length : ImageBytes;
+        ReadAsync(new ImageFile(image, imageBytes), reached).GetAwaiter().GetResult();
+        if (isBroken && imageBytes > (192 << 10) + 64 && image.AsSpan(192 << 10, 4).SequenceEqual("regi"u8))
         {
             _ = new byte[BinaryPrimitives.ReadInt32LittleEndian(image.AsSpan((192 << 10) + 16 + 24)) & int.MaxValue >> 1];
         }
     }
 
-    private static async Task ReadAsync(byte[] image, Features reached)
+    private static async Task ReadAsync(ImageFile image, Features reached)
     {
         try
         {
-            await using var disk = await VhdxDisk.OpenAsync(new RecordingFile(image), new DiskOptions { IsReadOnly = true });
+            await using var disk = await VhdxDisk.OpenAsync(image, new DiskOptions { IsReadOnly = true });
             foreach (var offset in (long[])[0, disk.SizeBytes / 2, Math.Max(0, disk.SizeBytes - 4096)])
             {
                 await disk.ReadAsync(offset, [new byte[Math.Min(64 << 10, disk.SizeBytes - offset)]]);
