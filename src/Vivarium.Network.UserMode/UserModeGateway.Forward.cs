@@ -10,8 +10,7 @@ public sealed partial class UserModeGateway
     private const int MostForwardFlows = 4_096;
 
     private readonly ConcurrentDictionary<PortForward, bool> _forwards = new();
-    private readonly Dictionary<(IpAddress Guest, ushort GuestPort, ushort GatewayPort), ForwardFlow> _forwardFlows = [];
-    private readonly Dictionary<(PortForward Owner, IPEndPoint Client), (ForwardFlow Flow, ushort GatewayPort)> _forwardClients = [];
+    private readonly ForwardTable _forwardFlows = new(MostForwardFlows);
     private ushort _nextForwardPort = 32_768;
 
     private bool HasForwardFlows => _forwardFlows.Count > 0;
@@ -51,13 +50,7 @@ public sealed partial class UserModeGateway
         _forwards.TryRemove(forward, out _);
         lock (_gate)
         {
-            foreach (var (key, flow) in _forwardFlows)
-            {
-                if (flow.Owner == forward)
-                {
-                    RemoveForwardFlow(key, flow);
-                }
-            }
+            _forwardFlows.RemoveOf(forward);
         }
     }
 
@@ -68,34 +61,25 @@ public sealed partial class UserModeGateway
             return;
         }
 
-        if (!_forwardClients.TryGetValue((forward, client), out var known))
+        if (!_forwardFlows.TryUse(forward, client, nowNs, out var flow))
         {
-            if (_forwardFlows.Count >= MostForwardFlows)
-            {
-                // Who asked once and is gone makes room for who comes; a player's flow was used a moment ago.
-                var (oldest, unused) = _forwardFlows.MinBy(static flow => flow.Value.UsedNs);
-                RemoveForwardFlow(oldest, unused);
-            }
-
-            // Each client has a port of the gateway, by which the guest's answers find back.
-            do
-            {
-                _nextForwardPort = _nextForwardPort >= 49_151 ? (ushort)32_768 : (ushort)(_nextForwardPort + 1);
-            }
-            while (_forwardFlows.ContainsKey((guest, port, _nextForwardPort)) || _udpEndpoints.ContainsKey((_address4, _nextForwardPort)));
-            known = (new ForwardFlow(forward, client), _nextForwardPort);
-            _forwardFlows.Add((guest, port, _nextForwardPort), known.Flow);
-            _forwardClients.Add((forward, client), known);
+            flow = _forwardFlows.Add(forward, client, NextForwardKey(guest, port), nowNs);
         }
 
-        known.Flow.UsedNs = nowNs;
-        SendIp(_builder.CreateUdp(_address4, known.GatewayPort, guest, port, payload.Span), guest);
+        SendIp(_builder.CreateUdp(_address4, flow.Key.GatewayPort, guest, port, payload.Span), guest);
     });
 
-    private void RemoveForwardFlow((IpAddress Guest, ushort GuestPort, ushort GatewayPort) key, ForwardFlow flow)
+    /// <summary>Each client has a port of the gateway, by which the guest's answers find back.</summary>
+    private ForwardKey NextForwardKey(IpAddress guest, ushort port)
     {
-        _forwardFlows.Remove(key);
-        _forwardClients.Remove((flow.Owner, flow.Client));
+        ForwardKey key;
+        do
+        {
+            _nextForwardPort = _nextForwardPort >= 49_151 ? (ushort)32_768 : (ushort)(_nextForwardPort + 1);
+            key = new ForwardKey(guest, port, _nextForwardPort);
+        }
+        while (_forwardFlows.Contains(key) || _udpEndpoints.ContainsKey((_address4, _nextForwardPort)));
+        return key;
     }
 
     private PortForward Bind(IPEndPoint host, IPAddress guest, int guestPort, SocketType type, ProtocolType protocol)
@@ -138,14 +122,5 @@ public sealed partial class UserModeGateway
         var forward = new PortForward(this, socket, address, (ushort)guestPort);
         _forwards.TryAdd(forward, true);
         return forward;
-    }
-
-    private sealed class ForwardFlow(PortForward owner, IPEndPoint client)
-    {
-        public PortForward Owner { get; } = owner;
-
-        public IPEndPoint Client { get; } = client;
-
-        public long UsedNs { get; set; }
     }
 }

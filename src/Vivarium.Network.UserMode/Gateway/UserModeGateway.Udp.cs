@@ -43,9 +43,8 @@ public sealed partial class UserModeGateway
         {
             AnswerDns(packet.Source, sourcePort, packet.Destination, payload);
         }
-        else if (packet.Destination == _address4 && _forwardFlows.TryGetValue((packet.Source, sourcePort, port), out var forward))
+        else if (packet.Destination == _address4 && _forwardFlows.TryUse(new ForwardKey(packet.Source, sourcePort, port), nowNs, out var forward))
         {
-            forward.UsedNs = nowNs;
             forward.Owner.SendBack(payload, forward.Client);
         }
         else if (_udpEndpoints.TryGetValue((packet.Destination, port), out var endpoint))
@@ -134,13 +133,7 @@ public sealed partial class UserModeGateway
         }
 
         ExpireEcho(limitNs);
-        foreach (var (key, flow) in _forwardFlows)
-        {
-            if (flow.UsedNs < limitNs)
-            {
-                RemoveForwardFlow(key, flow);
-            }
-        }
+        _forwardFlows.Expire(limitNs);
     }
 
     private void End(UdpFlow flow)
@@ -159,7 +152,6 @@ public sealed partial class UserModeGateway
         CloseEcho();
         _udpFlows.Clear();
         _forwardFlows.Clear();
-        _forwardClients.Clear();
         foreach (var endpoint in _udpEndpoints.Values)
         {
             endpoint.Close();
