@@ -11,6 +11,9 @@ internal static class CodeHost
     /// <summary>AVX and AVX2, and a system that keeps their registers.</summary>
     public static bool HasAvx => Avx2.IsSupported;
 
+    /// <summary>Whether XGETBV tells if the upper halves of vector registers are in use (CPUID.(EAX=0DH,ECX=1):EAX[2]).</summary>
+    public static bool TracksUpperHalves { get; } = HasAvx && HasLeaf(0xD) && (X86Base.CpuId(0xD, 1).Eax & 4) != 0;
+
     public static bool HasBmi2 => Bmi2.IsSupported;
 
     /// <summary>Whether the host executes the instructions of a group. Any x64 host does those up to SSE2.</summary>

@@ -5,15 +5,12 @@ namespace Vivarium.X86;
 /// <summary>The code at the start of each code cache: from C# into emitted code, back, and callbacks in between.</summary>
 internal sealed unsafe partial class Thunks
 {
-    private const int VectorRegisters = 16;
-
     /// <summary>Room for 512 return frames.</summary>
     private const int ReturnStackBytes = 512 * 16;
 
     /// <summary>The guest address in the first frame: canonical, so that a guest which returns to it is right to have returned.</summary>
     private const long FirstFrameAddress = 0x7FFF_FFFF_FFF0;
 
-    private static readonly int s_mxcsr = (int)System.Runtime.InteropServices.Marshal.OffsetOf<CpuState>(nameof(CpuState.Mxcsr));
     private readonly X64Assembler _a;
     private readonly nint[] _findPageToRead = new nint[Tlb.ModeCount];
     private readonly nint[] _findPageToWrite = new nint[Tlb.ModeCount];
@@ -65,12 +62,6 @@ internal sealed unsafe partial class Thunks
     /// </summary>
     public byte* FindPage(int mmuMode, bool writes) => (byte*)(writes ? _findPageToWrite : _findPageToRead)[mmuMode];
 
-    /// <summary>Called: takes the guest's vector registers and MXCSR into the host's.</summary>
-    public byte* LoadVectors { get; }
-
-    /// <summary>Called: gives the vector registers and MXCSR back.</summary>
-    private byte* SaveVectors { get; }
-
     private byte* WriteEnter(byte* firstFrame)
     {
         _a.Align(16);
@@ -86,7 +77,7 @@ internal sealed unsafe partial class Thunks
             _a.Alu(8, 5, Rsp, 8 + (10 * 16));
             for (var i = 6; i < 16; i++)
             {
-                Vector(0x11, i, new HostOperand(Rsp, (i - 6) * 16), wide: false);
+                Vector(0x11, i, new HostOperand(Rsp, (i - 6) * 16));
             }
 
             _a.Move(8, State, Rcx);
@@ -122,7 +113,7 @@ internal sealed unsafe partial class Thunks
         {
             for (var i = 6; i < 16; i++)
             {
-                Vector(0x10, i, new HostOperand(Rsp, (i - 6) * 16), wide: false);
+                Vector(0x10, i, new HostOperand(Rsp, (i - 6) * 16));
             }
 
             _a.Alu(8, 0, Rsp, 8 + (10 * 16));
@@ -250,71 +241,6 @@ internal sealed unsafe partial class Thunks
         _a.Bind(leave);
         _a.Jump(epilogue);
         return start;
-    }
-
-    private byte* WriteLoadVectors()
-    {
-        _a.Align(16);
-        var start = _a.Position;
-        for (var i = 0; i < VectorRegisters; i++)
-        {
-            Vector(0x10, i, HostOperand.State(RegisterOffset.Xmm(i)), CodeHost.HasAvx);
-        }
-
-        _a.StoreImmediate(4, HostOperand.State(EngineFields.VectorsLiveOffset), 1);
-        _a.Op0F(4, 0xAE, 2, HostOperand.State(s_mxcsr));
-        _a.Return();
-        return start;
-    }
-
-    private byte* WriteSaveVectors()
-    {
-        _a.Align(16);
-        var start = _a.Position;
-        for (var i = 0; i < VectorRegisters; i++)
-        {
-            Vector(0x11, i, HostOperand.State(RegisterOffset.Xmm(i)), CodeHost.HasAvx);
-        }
-
-        if (CodeHost.HasAvx)
-        {
-            // vzeroupper: .NET's code would pay for dirty upper halves.
-            _a.Bytes([0xC5, 0xF8, 0x77]);
-        }
-
-        _a.StoreImmediate(4, HostOperand.State(EngineFields.VectorsLiveOffset), 0);
-        _a.Op0F(4, 0xAE, 3, HostOperand.State(s_mxcsr));
-        _a.Op0F(4, 0xAE, 2, HostOperand.State(EngineFields.HostMxcsrOffset));
-        _a.Return();
-        return start;
-    }
-
-    private void SaveLiveVectors()
-    {
-        _a.Alu(4, 7, HostOperand.State(EngineFields.VectorsLiveOffset), 0);
-        var skip = _a.JumpIf(4);
-        _a.Call(SaveVectors);
-        _a.Bind(skip);
-    }
-
-    /// <summary>movups or vmovups: 0x10 loads, 0x11 stores.</summary>
-    private void Vector(int opcode, int register, in HostOperand memory, bool wide)
-    {
-        if (!wide)
-        {
-            _a.Rex(false, register, 0, memory.Base);
-            _a.Byte(0x0F);
-        }
-        else
-        {
-            // VEX.256.0F.WIG: inverted R, X = 1, inverted B, map 1.
-            _a.Byte(0xC4);
-            _a.Byte((register < 8 ? 0x80 : 0) | 0x40 | (memory.Base < 8 ? 0x20 : 0) | 1);
-            _a.Byte(0x7C);
-        }
-
-        _a.Byte(opcode);
-        _a.ModRm(register, memory);
     }
 
     private void LoadPinned()
