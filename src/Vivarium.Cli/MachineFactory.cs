@@ -74,7 +74,7 @@ internal static class MachineFactory
     public static VirtualMachineBuilder CreateForLockstep(RunOptions options) => Shape(new VirtualMachineBuilder().WithBootLoader(CreateLoader(options)), options);
 
     private static VirtualMachineBuilder Shape(VirtualMachineBuilder builder, RunOptions options) =>
-        builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
+        builder.WithPreset(options.Boot is not null ? MachinePreset.I440Fx : options.Rom is not null || options.Multiboot is not null ? MachinePreset.Pc : MachinePreset.MicroVm)
             .WithMemory(options.MemoryBytes).WithCpus(options.Cpus).WithCpuModel(RunOptions.FindModel(options.CpuModel));
 
     private static void AddDevices(VirtualMachineBuilder builder, RunOptions options, IReadOnlyList<IBlockBackend> disks, HostEnds ends, int cpuCount)

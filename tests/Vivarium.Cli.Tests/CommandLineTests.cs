@@ -138,6 +138,26 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal("!", await File.ReadAllTextAsync(serial));
     }
 
+    /// <summary>As test images learn what machine they are on: fw_cfg's item 5 is the number of processors, item 3 the bytes of memory.</summary>
+    [Theory]
+    [InlineData(5, 1, 3)]
+    [InlineData(3, 4, 0x10)]
+    public async Task A_multiboot_image_finds_processors_and_memory_in_fw_cfg(byte item, int bytes, int expected)
+    {
+        const int Gpa = 0x10_0000;
+        using var image = new MemoryStream();
+        using var writer = new BinaryWriter(image);
+        foreach (var field in (uint[])[0x1BAD_B002, 1 << 16, unchecked(0u - 0x1BAD_B002 - (1 << 16)), Gpa, Gpa, 0, 0, Gpa + 32])
+        {
+            writer.Write(field);
+        }
+
+        // mov dx,510h; mov ax,item; out dx,ax; inc edx; in al,dx as often as there are bytes; out 0F4h,al; hlt
+        writer.Write([0x66, 0xBA, 0x10, 0x05, 0x66, 0xB8, item, 0, 0x66, 0xEF, 0x42, .. Enumerable.Repeat((byte)0xEC, bytes), 0xE6, 0xF4, 0xF4]);
+        var (exit, _) = await RunAsync("run", "--multiboot", WriteFile("image", image.ToArray()), "--memory", "256M", "--cpus", "3", "--serial", "none", "--timeout", "60");
+        Assert.Equal((expected << 1) | 1, exit);
+    }
+
     [Fact]
     public async Task Progress_codes_are_printed_in_order()
     {
