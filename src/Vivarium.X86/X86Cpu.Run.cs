@@ -24,6 +24,8 @@ public sealed unsafe partial class X86Cpu
 
     private bool EndsHalt => _state->Kicked != 0 || _state->PendingDebug != 0 || NmiIsDeliverable || InterruptIsDeliverable;
 
+    private const byte MostNmis = 2;
+
     private bool NmiIsDeliverable => _state->NmiPending != 0 && _state->NmiMasked == 0;
 
     private bool InterruptIsDeliverable => (_state->FlagSystem & Rflags.If) != 0 && _core.LocalApic is { HasPendingInterrupt: true };
@@ -272,7 +274,7 @@ public sealed unsafe partial class X86Cpu
 
         if (NmiIsDeliverable)
         {
-            _state->NmiPending = 0;
+            _state->NmiPending--;
             _state->NmiMasked = 1;
             return DeliverExternal((byte)ExceptionVector.Nmi);
         }
@@ -346,9 +348,9 @@ public sealed unsafe partial class X86Cpu
             Startup();
         }
 
-        if ((events & CpuEvents.Nmi) != 0)
+        if ((events & (CpuEvents.Nmi | CpuEvents.SecondNmi)) != 0)
         {
-            _state->NmiPending = 1;
+            LatchNmis(events);
         }
 
         if ((events & CpuEvents.Kick) != 0)
@@ -358,5 +360,15 @@ public sealed unsafe partial class X86Cpu
         }
 
         return (events & CpuEvents.Stop) != 0;
+    }
+
+    /// <summary>
+    /// One NMI is latched while another is handled (Intel SDM Vol. 3A §6.7.1). Of two that came while the host ran something else the processor would
+    /// have begun with the first before the second came, so that neither is lost.
+    /// </summary>
+    private void LatchNmis(CpuEvents events)
+    {
+        var came = int.PopCount((int)(events & (CpuEvents.Nmi | CpuEvents.SecondNmi)));
+        _state->NmiPending = (byte)Math.Min(_state->NmiPending + came, _state->NmiMasked != 0 ? 1 : MostNmis);
     }
 }

@@ -9,7 +9,15 @@ public sealed unsafe partial class X86Cpu
     public void SignalInterrupt() => Signal(CpuEvents.Interrupt);
 
     /// <inheritdoc/>
-    public void SignalNmi() => Signal(CpuEvents.Nmi);
+    public void SignalNmi()
+    {
+        if ((_core.Post(CpuEvents.Nmi) & CpuEvents.Nmi) != 0)
+        {
+            _core.Post(CpuEvents.SecondNmi);
+        }
+
+        Waker?.Wake();
+    }
 
     /// <inheritdoc/>
     public void SignalInit() => Signal(CpuEvents.Init);

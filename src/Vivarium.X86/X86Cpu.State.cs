@@ -10,7 +10,7 @@ public sealed unsafe partial class X86Cpu
     private const ushort EventsTag = 5;
     private const ushort StartupTag = 6;
     private const uint PendingDebugBits = 0xE00F;
-    private const CpuEvents SavedEvents = CpuEvents.Interrupt | CpuEvents.Nmi | CpuEvents.Init | CpuEvents.Startup | CpuEvents.Kick;
+    private const CpuEvents SavedEvents = CpuEvents.Interrupt | CpuEvents.Nmi | CpuEvents.SecondNmi | CpuEvents.Init | CpuEvents.Startup | CpuEvents.Kick;
 
     /// <inheritdoc/>
     public string StateName => $"cpu{Index}";
@@ -49,7 +49,7 @@ public sealed unsafe partial class X86Cpu
         A20Enabled = reader.ReadBoolean(A20Tag);
         _startupVector = reader.ReadByte(StartupTag);
         _core.ClearSignals();
-        _core.Post((CpuEvents)reader.ReadByte(EventsTag) & SavedEvents);
+        _core.Post((CpuEvents)reader.ReadInt32(EventsTag) & SavedEvents);
         _core.Pending = PendingKind.None;
         ResumesAtStop = false;
         _stalled = 0;
@@ -68,6 +68,7 @@ public sealed unsafe partial class X86Cpu
         _state->Activity = _state->Activity <= ActivityState.WaitForStartup ? _state->Activity : ActivityState.Shutdown;
         _state->InterruptShadow = _state->InterruptShadow <= InterruptShadow.LoadStack ? _state->InterruptShadow : InterruptShadow.None;
         _state->PendingDebug &= PendingDebugBits;
+        _state->NmiPending = Math.Min(_state->NmiPending, MostNmis);
         _state->Cr4 &= Model.Cr4Mask;
         _state->Efer &= Model.EferMask;
         _state->Xcr0 = (_state->Xcr0 & Model.SupportedXcr0) | 1;

@@ -117,11 +117,22 @@ public sealed partial class LocalApic
     {
         lock (_timerLock)
         {
-            if (IsTscDeadline)
+            if (!IsTscDeadline)
             {
-                ArmTscDeadline(value);
+                return;
             }
+
+            ArmTscDeadline(value);
+            if (_timerDeadlineNs > _clock.NowNs)
+            {
+                return;
+            }
+
+            // The deadline has passed: the interrupt is there before the next instruction.
+            StopTimer();
         }
+
+        RaiseLocal(LvtTimer);
     }
 
     private void StopTimer()

@@ -38,7 +38,7 @@ public sealed partial class LocalApic : ILocalApic, IMsrHandler, IStateUnit
     /// <param name="clock">The machine's clock.</param>
     /// <param name="physicalAddressBits">The CPU model's physical address width, 32 to 52: APIC base bits above it are reserved.</param>
     /// <exception cref="ArgumentException">The ID is taken.</exception>
-    public LocalApic(uint apicId, bool isBootstrap, LocalApicSet set, IVmClock clock, int physicalAddressBits = 46)
+    public LocalApic(uint apicId, bool isBootstrap, LocalApicSet set, IVmClock clock, int physicalAddressBits = 40)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(physicalAddressBits, 32);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(physicalAddressBits, 52);

@@ -16,8 +16,17 @@ internal static unsafe class CpuidLeaves
     private const uint MaxBasicLeaf = 0x16;
     private const uint MaxExtendedLeaf = 0x80000008;
     private const uint Signature = 0x000306F2;
+    private const uint ApicFeature = 1 << 9;
+    private const ulong ApicEnabled = 1 << 11;
 
-    public static CpuidResult Query(CpuidOptions options, CpuState* state, uint apicId, uint leaf, uint subleaf)
+    /// <summary>The registers; of the APIC, if there is one, the ID is told, and EDX bit 9 of leaf 1 is clear while it is off (Intel SDM Vol. 3A §11.4.3).</summary>
+    public static CpuidResult Query(CpuidOptions options, CpuState* state, ILocalApic? apic, uint leaf, uint subleaf)
+    {
+        var result = Query(options, state, apic?.ApicId ?? 0, leaf, subleaf);
+        return leaf == 1 && apic is not null && (apic.ApicBase & ApicEnabled) == 0 ? result with { Edx = result.Edx & ~ApicFeature } : result;
+    }
+
+    private static CpuidResult Query(CpuidOptions options, CpuState* state, uint apicId, uint leaf, uint subleaf)
     {
         if (leaf is >= 0x40000000 and <= 0x400000FF)
         {

@@ -92,11 +92,12 @@ internal sealed unsafe partial class CpuCore
     /// <summary>The TLB that data accesses use now.</summary>
     public MmuMode Mode => _mode;
 
-    /// <summary>Posts events. Any thread.</summary>
-    public void Post(CpuEvents events)
+    /// <summary>Posts events; returns those that waited already. Any thread.</summary>
+    public CpuEvents Post(CpuEvents events)
     {
-        Interlocked.Or(ref _events, (int)events);
+        var before = (CpuEvents)Interlocked.Or(ref _events, (int)events);
         Engine?.Interrupt();
+        return before;
     }
 
     /// <summary>Takes all posted events.</summary>

@@ -32,4 +32,7 @@ internal enum CpuEvents
 
     /// <summary>Nothing but a debugger: its watch saw an access, or it set a stop address.</summary>
     Look = 256,
+
+    /// <summary>Another NMI came before the processor looked at the first.</summary>
+    SecondNmi = 512,
 }

@@ -101,7 +101,7 @@ internal unsafe struct CpuState
     /// <summary>NMIs are masked until IRET.</summary>
     public byte NmiMasked;
 
-    /// <summary>An NMI waits to be delivered.</summary>
+    /// <summary>NMIs that wait to be delivered: one while they are masked, and else two.</summary>
     public byte NmiPending;
 
     /// <summary>A paravirtual kick came; the next halt ends at once.</summary>

@@ -12,7 +12,7 @@ internal static unsafe class ProcessorOps
     public static bool Cpuid(CpuCore c, DecodedOp* op)
     {
         var s = c.State;
-        var result = CpuidLeaves.Query(c.Services.Cpuid, s, c.LocalApic?.ApicId ?? 0, (uint)s->Gpr[Rax], (uint)s->Gpr[Rcx]);
+        var result = CpuidLeaves.Query(c.Services.Cpuid, s, c.LocalApic, (uint)s->Gpr[Rax], (uint)s->Gpr[Rcx]);
         s->Gpr[Rax] = result.Eax;
         s->Gpr[Rbx] = result.Ebx;
         s->Gpr[Rcx] = result.Ecx;

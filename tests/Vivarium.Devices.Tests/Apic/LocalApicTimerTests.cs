@@ -112,8 +112,9 @@ public sealed class LocalApicTimerTests
         _machine.Clock.Advance(1_000_000);
         Apic.WriteRegister(LvtTimer, 4, 0x4_0040);
         Apic.TryWriteMsr(TscDeadline, 1);
-        _machine.Clock.Advance(0);
         Assert.Equal(0x40, TakeAndEnd());
+        Assert.True(Apic.TryReadMsr(TscDeadline, out var armed));
+        Assert.Equal(0UL, armed);
         Apic.TryWriteMsr(TscDeadline, 100_000_000);
         Apic.TryWriteMsr(TscDeadline, 0);
         _machine.Clock.Advance(1_000_000_000);

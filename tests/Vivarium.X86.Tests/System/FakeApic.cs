@@ -7,7 +7,7 @@ internal sealed class FakeApic : ILocalApic
 {
     private readonly ConcurrentQueue<int> _vectors = new();
 
-    public ulong ApicBase => 0xFEE00800;
+    public ulong ApicBase { get; set; } = 0xFEE00800;
 
     public uint ApicId { get; init; }
 

@@ -82,6 +82,44 @@ public sealed class InterruptTests
         Assert.Equal(2UL, program[X86Register.Rbx]);
     }
 
+    /// <summary>Two that come before the first is taken are both delivered; of those that come while one is handled, one is latched.</summary>
+    [Theory]
+    [InlineData(2, 0, 2)]
+    [InlineData(5, 0, 2)]
+    [InlineData(1, 3, 2)]
+    [InlineData(2, 3, 2)]
+    public void NmisAreNotMergedBeforeTheFirstIsTaken(int before, int during, int taken)
+    {
+        using var program = GuestProgram.Long(code => { code.nop(); code.nop(); code.hlt(); });
+        program.Load(code => { code.inc(ebx); code.pause(); code.pause(); code.iretq(); }, GuestProgram.HandlerOf(2), GuestProgram.HandlerOf(2));
+        Signal(before);
+        program.Cpu.Run(1);
+        Signal(during);
+        program.Run().AssertCompleted();
+        Assert.Equal((ulong)taken, program[X86Register.Rbx]);
+
+        void Signal(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                program.Cpu.SignalNmi();
+            }
+        }
+    }
+
+    [Fact]
+    public void CpuidSaysWhetherTheApicIsOn()
+    {
+        using var program = GuestProgram.Long(code => { code.mov(eax, 1); code.cpuid(); code.mov(esi, edx); code.mov(eax, 1); code.hlt(); code.cpuid(); code.hlt(); });
+        program.Run().AssertCompleted();
+        program.Apic.ApicBase = 0xFEE00000;
+        program.Cpu.SignalNmi();
+        program.Load(code => code.iretq(), GuestProgram.HandlerOf(2), GuestProgram.HandlerOf(2));
+        program.Run().AssertCompleted();
+        Assert.Equal((1u << 9, 0u), ((uint)program[X86Register.Rsi] & (1 << 9), (uint)program[X86Register.Rdx] & (1 << 9)));
+        Assert.Equal((uint)program[X86Register.Rsi] & ~(1u << 9), (uint)program[X86Register.Rdx]);
+    }
+
     [Fact]
     public void AKickBeforeTheHaltEndsTheHalt()
     {
