@@ -7,12 +7,13 @@ namespace Vivarium.Cli;
 internal static class DeviceOption
 {
     public const string Forms =
-        "virtio-rng, virtio-balloon[,target=SIZE], virtio-console[,port=NAME:SOCKET]..., virtio-vsock[,cid=N],socket=PATH";
+        "virtio-rng, virtio-balloon[,target=SIZE], virtio-console[,port=NAME:SOCKET]..., virtio-vsock[,cid=N],socket=PATH, pc-testdev";
 
     private const string Rng = "virtio-rng";
     private const string Balloon = "virtio-balloon";
     private const string Console = "virtio-console";
     private const string Vsock = "virtio-vsock";
+    private const string TestDevice = "pc-testdev";
 
     /// <summary>Adds the device to a machine; host ends that the device needs go to <paramref name="ends"/>.</summary>
     /// <exception cref="UsageException">There is no such device, or a setting of it is impossible.</exception>
@@ -34,6 +35,10 @@ internal static class DeviceOption
                 break;
             case Vsock:
                 AddVsock(builder, text, Settings(text, parts, "cid", "socket"), ends);
+                break;
+            case TestDevice:
+                Settings(text, parts);
+                builder.AddPcTestDevice();
                 break;
             default:
                 throw new UsageException($"There is no device '{parts[0]}'; --device takes {Forms}.");

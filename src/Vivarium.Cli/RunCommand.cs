@@ -10,6 +10,7 @@ internal static class RunCommand
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
           vivarium run --rom bios.bin --cpus 1 --debugcon bios.log --serial none
           vivarium run --multiboot kernel.elf --timeout 10 --engine interpreter
+          vivarium run --multiboot apic.flat --cpus 2 --device pc-testdev --timeout 60
           vivarium run --rom test386.bin --post-port 0x190 --serial none --timeout 60
           vivarium run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --engine lockstep
           vivarium run --kernel vmlinuz --append "console=ttyS0" --snapshot-save vm.snap --timeout 60

@@ -138,6 +138,22 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal("!", await File.ReadAllTextAsync(serial));
     }
 
+    /// <summary>The test device's first byte holds what is written.</summary>
+    [Fact]
+    public async Task Test_images_find_the_test_device_they_ask_for()
+    {
+        // At the reset vector: mov al,2Ah; out 0E0h,al; mov al,0; in al,0E0h; out 0F4h,al; hlt
+        var rom = new byte[4096];
+        byte[] code = [0xB0, 0x2A, 0xE6, 0xE0, 0xB0, 0x00, 0xE4, 0xE0, 0xE6, 0xF4, 0xF4];
+        code.CopyTo(rom, rom.Length - 16);
+        var file = WriteFile("rom", rom);
+        Assert.Equal(0x55, (await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "60", "--device", "pc-testdev")).Code);
+        Assert.Equal(0xFF, (await RunAsync("run", "--rom", file, "--serial", "none", "--timeout", "60")).Code & 0xFF);
+        var (exit, errors) = await RunAsync("run", "--rom", file, "--serial", "none", "--device", "pc-testdev,port=1");
+        Assert.Equal(64, exit);
+        Assert.Contains("'port=1' is no setting of pc-testdev", errors, StringComparison.Ordinal);
+    }
+
     /// <summary>As test images learn what machine they are on: fw_cfg's item 5 is the number of processors, item 3 the bytes of memory.</summary>
     [Theory]
     [InlineData(5, 1, 3)]

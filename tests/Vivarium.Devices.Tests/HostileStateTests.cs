@@ -47,6 +47,11 @@ public sealed class HostileStateTests
         var power = new FakePower();
         yield return clock => Single(new Uart16550("uart0", new RecordingIrqLine(), new CollectingSink(), clock));
         yield return clock => Single(new RtcMc146818(new RecordingIrqLine(), clock));
+        yield return _ =>
+        {
+            var device = new PcTestDevice(Enumerable.Range(0, PcTestDevice.LineCount).Select(_ => new RecordingIrqLine()));
+            return (device, [device.Latch, device.Flush, device.Lines]);
+        };
         yield return clock => Single(new AcpiPowerManagement(new RecordingIrqLine(), clock, power));
         yield return clock => Single(new SystemControlPortA(power, power));
         yield return clock => Single(new ResetControlRegister(power));
