@@ -9,6 +9,10 @@ namespace Vivarium.Fuzzing.Tests;
 internal sealed class AhciTarget(bool isBroken) : FuzzTarget
 {
     private const int MaxSteps = 64;
+    private const int DiskBytes = 64 << 10;
+
+    /// <summary>Cleared for each input: that takes less time than a new one.</summary>
+    private readonly FakeMemory _memory = new();
 
     public override IReadOnlyList<byte[]> Seeds { get; } =
     [
@@ -22,7 +26,9 @@ internal sealed class AhciTarget(bool isBroken) : FuzzTarget
         var choices = new FuzzInput(input);
         var isCd = choices.U8() % 2 == 1;
         var events = new FakeEvents();
-        var driver = new AhciDriver(isCd ? new AhciCdDrive(new FakeDisk(1 << 20) { IsReadOnly = true }) : new AhciDisk(new FakeDisk(1 << 20)), events: events);
+        Array.Clear(_memory.Bytes);
+        var disk = new FakeDisk(DiskBytes) { IsReadOnly = isCd };
+        var driver = new AhciDriver(isCd ? new AhciCdDrive(disk) : new AhciDisk(disk), memory: _memory, events: events);
         driver.Initialize();
         for (var step = 0; !choices.IsEmpty && step < MaxSteps; step++)
         {
