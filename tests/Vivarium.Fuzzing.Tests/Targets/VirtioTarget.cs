@@ -14,6 +14,8 @@ internal sealed class VirtioTarget(bool isBroken) : FuzzTarget
     private const int Kinds = 7;
     private const ulong QueuesGpa = 0x10_0000;
     private const ulong DataGpa = 0x20_0000;
+    private const int DiskBytes = 64 << 10;
+    private static readonly byte[] s_cleared = new byte[0x8_0000];
     private readonly FramePool _pool = new();
 
     public override IReadOnlyList<byte[]> Seeds { get; } =
@@ -61,6 +63,10 @@ internal sealed class VirtioTarget(bool isBroken) : FuzzTarget
             reached.Note(kind, ((long)device.Status << 8) | (uint)step);
             if ((device.Status & VirtioStatus.DeviceNeedsReset) != 0)
             {
+                // Rings of before do not count.
+                driver.Registers.WriteMmio(0x070, 4, 0);
+                events.RunAll();
+                memory.TryWrite(QueuesGpa, s_cleared);
                 queues = Begin(driver, flags);
             }
         }
@@ -75,7 +81,7 @@ internal sealed class VirtioTarget(bool isBroken) : FuzzTarget
         switch (kind)
         {
             case 0:
-                return new VirtioBlock(services, "virtio-blk0", new FakeDisk(1 << 20));
+                return new VirtioBlock(services, "virtio-blk0", new FakeDisk(DiskBytes));
             case 1:
                 var net = new VirtioNet(services, "virtio-net0", _pool, new VirtioNetOptions { QueueSize = 16 });
                 net.Connect(new FrameRecorder { CountsOnly = true });
@@ -95,14 +101,6 @@ internal sealed class VirtioTarget(bool isBroken) : FuzzTarget
 
     private static DriverQueue[] Begin(MmioDriver driver, byte flags)
     {
-        // Rings of before do not count.
-        driver.Registers.WriteMmio(0x070, 4, 0);
-        driver.Events.RunAll();
-        for (var gpa = QueuesGpa; gpa < QueuesGpa + 0x8_0000; gpa += 0x1_0000)
-        {
-            driver.Memory.TryWrite(gpa, new byte[0x1_0000]);
-        }
-
         var isPacked = (flags & 1) != 0;
         return driver.Begin(driver.Device.OfferedFeatures & ~VirtioFeatures.Common, packed: isPacked, indirect: (flags & 2) != 0, eventIndex: (flags & 4) != 0);
     }
