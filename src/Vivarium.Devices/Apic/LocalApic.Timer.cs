@@ -93,6 +93,11 @@ public sealed partial class LocalApic
 
     private void WriteLvtTimer(uint value)
     {
+        if (ExpireIfDue())
+        {
+            RaiseLocal(LvtTimer);
+        }
+
         lock (_timerLock)
         {
             var wasTscDeadline = IsTscDeadline;
@@ -102,6 +107,22 @@ public sealed partial class LocalApic
                 // Changing to or from the deadline mode disarms the timer (Intel SDM Vol. 3A §11.5.4.1).
                 StopTimer();
             }
+        }
+    }
+
+    /// <summary>The host's timer may be late: what the guest has seen the count reach happens before the mode changes.</summary>
+    private bool ExpireIfDue()
+    {
+        lock (_timerLock)
+        {
+            var now = _clock.NowNs;
+            var isDue = _timerDeadlineNs <= now;
+            if (isDue)
+            {
+                Expire(now);
+            }
+
+            return isDue;
         }
     }
 
@@ -157,17 +178,10 @@ public sealed partial class LocalApic
     /// <summary>Runs with the device lock held, while the vCPU may be writing the timer's registers.</summary>
     private void OnTimer()
     {
-        lock (_timerLock)
+        if (ExpireIfDue())
         {
-            if (_timerDeadlineNs > _clock.NowNs)
-            {
-                return;
-            }
-
-            Expire(_clock.NowNs);
+            RaiseLocal(LvtTimer);
         }
-
-        RaiseLocal(LvtTimer);
     }
 
     private void Expire(long now)

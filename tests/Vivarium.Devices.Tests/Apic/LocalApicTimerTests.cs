@@ -39,6 +39,20 @@ public sealed class LocalApicTimerTests
         Assert.Equal(-1, Apic.AcknowledgeInterrupt());
     }
 
+    /// <summary>The guest sees the count at zero before the host's timer fires: a count that is over does not begin again by a change to periodic mode.</summary>
+    [Fact]
+    public void A_count_that_is_over_stays_over_in_another_mode()
+    {
+        Start(0x40, 1000);
+        _machine.Clock.Delay(1500);
+        Assert.Equal(0u, Apic.ReadRegister(Current, 4));
+        Apic.WriteRegister(LvtTimer, 4, 0x2_0041);
+        Assert.Equal(0u, Apic.ReadRegister(Current, 4));
+        Assert.Equal(0x40, TakeAndEnd());
+        _machine.Clock.Advance(10_000);
+        Assert.Equal(-1, TakeAndEnd());
+    }
+
     [Fact]
     public void Periodic_interrupts_repeat_and_keep_their_phase_over_missed_ones()
     {

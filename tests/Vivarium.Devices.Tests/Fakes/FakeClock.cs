@@ -42,6 +42,9 @@ internal sealed class FakeClock(long startNs = 0) : IVmClock
         NowNs = target;
     }
 
+    /// <summary>Moves on by <paramref name="ns"/>, and no timer fires yet.</summary>
+    public void Delay(long ns) => NowNs = checked(NowNs + ns);
+
     /// <summary>Moves on by <paramref name="ns"/> at one jump: timers fire late, as on a busy host.</summary>
     public void Jump(long ns)
     {
