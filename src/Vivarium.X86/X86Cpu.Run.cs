@@ -157,7 +157,7 @@ public sealed unsafe partial class X86Cpu
                 return StopAtAddress(shadow);
             }
 
-            left = StepAlone(left);
+            left = StepAlone(shadow, left);
         }
         else
         {
@@ -220,11 +220,14 @@ public sealed unsafe partial class X86Cpu
         return false;
     }
 
-    /// <summary>One instruction under TF or breakpoints: instruction breakpoints before it, the single-step trap after it.</summary>
-    private long StepAlone(long left)
+    /// <summary>
+    /// One instruction under TF or breakpoints: instruction breakpoints before it, but not behind MOV or POP to SS (Intel SDM Vol. 3B §18.3.1.1), and the
+    /// single-step trap after it.
+    /// </summary>
+    private long StepAlone(InterruptShadow shadow, long left)
     {
         var flags = _state->FlagSystem;
-        if (_core.HasBreakpoints && (flags & Rflags.Rf) == 0)
+        if (_core.HasBreakpoints && (flags & Rflags.Rf) == 0 && shadow != InterruptShadow.LoadStack)
         {
             _interpreter.Finder.Refresh();
             if (_interpreter.Finder.TryLinear(_state->Rip, out var linear) && _core.InstructionBreakpoints(linear) is var hits && hits != 0)

@@ -84,6 +84,54 @@ public sealed class DebugTests
         Assert.Equal(GuestProgram.CodeBase + 1, interrupts.Run().Rip);
     }
 
+    /// <summary>An instruction breakpoint behind a load of SS is passed over; behind STI it is not, nor one instruction later.</summary>
+    [Theory]
+    [InlineData(false, 2, false)]
+    [InlineData(false, 3, true)]
+    [InlineData(true, 2, true)]
+    public void MovSsPassesOverAnInstructionBreakpoint(bool isSti, ulong distance, bool isMet)
+    {
+        const ulong Body = GuestProgram.CodeBase + 0x100;
+        using var program = GuestProgram.Long(code =>
+        {
+            code.mov(rax, Body + distance);
+            code.mov(dr0, rax);
+            code.mov(eax, 0x402);
+            code.mov(dr7, rax);
+            code.mov(eax, GuestProgram.DataSegment);
+            code.jmp(Body);
+        });
+        program.Load(
+            code =>
+            {
+                if (isSti)
+                {
+                    code.nop();
+                    code.sti();
+                }
+                else
+                {
+                    code.mov(ss, eax);
+                }
+
+                code.nop();
+                code.nop();
+                code.cli();
+                code.hlt();
+            },
+            Body,
+            Body);
+        var outcome = program.Run();
+        if (isMet)
+        {
+            Assert.Equal((1, Body + distance), (outcome.Vector, outcome.Rip));
+        }
+        else
+        {
+            outcome.AssertCompleted();
+        }
+    }
+
     /// <summary>As the kernel's selftest mov_ss_trap has it: the handler would otherwise be interrupted on its own stack, for ever.</summary>
     [Fact]
     public void ATrapThatMovSsHeldOffEndsWithInt1()
